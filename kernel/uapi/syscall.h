@@ -383,3 +383,6 @@
 #define __NR_getxattrat		464
 #define __NR_listxattrat	465
 #define __NR_removexattrat	466
+#define __NR_open_tree_attr	467
+#define __NR_file_getattr	468
+#define __NR_file_setattr	469

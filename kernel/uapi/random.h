@@ -1,0 +1,7 @@
+#pragma once
+
+/* getrandom(2): Linux. */
+
+#define GRND_NONBLOCK	1
+#define GRND_RANDOM	2
+#define GRND_INSECURE	4

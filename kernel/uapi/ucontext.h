@@ -1,0 +1,45 @@
+#pragma once
+
+/*
+ * What a signal handler's third argument points to: Linux x86-64. The order of the registers and
+ * the gaps are the format; glibc, musl and debuggers read them.
+ */
+
+#include "signal.h"
+
+struct sigcontext {
+	unsigned long r8, r9, r10, r11, r12, r13, r14, r15;
+	unsigned long di, si, bp, bx, dx, ax, cx, sp, ip, flags;
+	unsigned short cs, gs, fs, ss;
+	unsigned long err;
+	unsigned long trapno;
+	unsigned long oldmask;
+	unsigned long cr2;
+	void *fpstate;		/* FXSAVE or XSAVE image in the frame, 64-byte aligned; 0 = none */
+	unsigned long reserved1[8];
+};
+
+typedef struct ucontext {
+	unsigned long uc_flags;
+	struct ucontext *uc_link;
+	stack_t uc_stack;
+	struct sigcontext uc_mcontext;
+	sigset_t uc_sigmask;
+} ucontext_t;
+
+#define UC_FP_XSTATE		1
+#define UC_SIGCONTEXT_SS	2
+#define UC_STRICT_RESTORE_SS	4
+
+/* The last words of the 512-byte FXSAVE area say whether XSAVE data follow, and how many. */
+struct fpx_sw_bytes {
+	unsigned int magic1;
+	unsigned int extended_size;
+	unsigned long xfeatures;
+	unsigned int xstate_size;
+	unsigned int padding[7];
+};
+
+#define FP_XSTATE_MAGIC1	0x46505853U
+#define FP_XSTATE_MAGIC2	0x46505845U
+#define FP_XSTATE_MAGIC2_SIZE	4
