@@ -1,0 +1,56 @@
+/* The memory management unit: physical map, address-space switch, translation flushes. */
+#ifndef ARCH_MMU_H
+#define ARCH_MMU_H
+
+#include <arch/pte.h>
+
+struct mm;
+
+#define PHYSMAP_BASE 0xffff888000000000UL /* all RAM, writable, not executable */
+#define VMAP_BASE 0xffffc90000000000UL	  /* kernel stacks between guard pages */
+#define KERNEL_BASE 0xffffffff80000000UL  /* the image; physical 0 */
+
+static inline void *phys_to_virt(u64 phys)
+{
+	return (void *)(PHYSMAP_BASE + phys);
+}
+
+static inline u64 virt_to_phys(const void *v) /* v: in the physical map only */
+{
+	return (u64)v - PHYSMAP_BASE;
+}
+
+/* Prepare a fresh top-level table for user use: fills in the kernel's half. */
+void mmu_new_top(pte_t *top);
+
+/* Make mm's tables the ones this CPU translates with; NULL: the kernel's own. Maintains mm->cpus.
+ * => interrupts off */
+void mmu_load(struct mm *mm);
+
+/* No CPU can use a translation of [start, end) of mm afterwards. `tables`: upper-level entries changed too.
+ * => interrupts on, no spinlock held; end > start, page aligned */
+void mmu_flush_range(struct mm *mm, unsigned long start, unsigned long end, bool tables);
+
+/* This CPU only: after a fault found a stale, less permissive entry. */
+void mmu_flush_local(unsigned long addr);
+
+/* A kernel stack of 16 KiB below which an unmapped page lies. Top is returned; NULL when memory is short. */
+#define KSTACK_SIZE (4 * PAGE_SIZE)
+void *mmu_kstack_alloc(void);
+void mmu_kstack_free(void *top);
+
+static inline void clear_page(void *page)
+{
+	u64 n = PAGE_SIZE / 8;
+
+	__asm__ volatile("rep stosq" : "+D"(page), "+c"(n) : "a"(0) : "memory");
+}
+
+static inline void copy_page(void *dst, const void *src)
+{
+	u64 n = PAGE_SIZE / 8;
+
+	__asm__ volatile("rep movsq" : "+D"(dst), "+S"(src), "+c"(n) : : "memory");
+}
+
+#endif
