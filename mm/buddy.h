@@ -1,0 +1,35 @@
+/* Page allocator: buddy blocks behind per-CPU lists. Theory in buddy.c. */
+#ifndef MM_BUDDY_H
+#define MM_BUDDY_H
+
+#include "mm/page.h"
+
+#define MAX_ORDER 10 /* largest block: 4 MiB */
+
+enum gfp {
+	GFP_KERNEL = 0,
+	GFP_ZERO = 1,	 /* contents cleared */
+	GFP_USER = 2,	 /* for user memory: leaves the last reserve (buddy.c) alone */
+	GFP_NOFAIL_ = 4, /* boot only: panics instead of failing */
+};
+
+/* => a block of 2^order frames of `type`, refcount 1; NULL when memory is short. May be called with spinlocks held. */
+struct page *page_alloc(unsigned int order, enum page_type type, unsigned int gfp);
+void page_free(struct page *p, unsigned int order); /* refcount is 1 or 0 */
+struct folio *folio_alloc(unsigned int order, unsigned int gfp); /* PAGE_FOLIO, mapping and index 0 */
+/* Many folios at once, all with refcount 0: what a zap gathered. */
+void page_free_many(struct page **pages, unsigned int n);
+
+struct buddy_stats {
+	unsigned long total, free, reserve;
+	unsigned long blocks[MAX_ORDER + 1]; /* free blocks by order: /proc/buddyinfo */
+	unsigned long by_type[16];	     /* frames in use by enum page_type */
+};
+void buddy_stats(struct buddy_stats *s);
+unsigned long page_nr_free(void); /* cheap, may lag by what per-CPU lists hold */
+void pcp_drain_all(void);	  /* give per-CPU lists back: leak checks, shortage */
+
+struct boot_info;
+void buddy_boot(const struct boot_info *b); /* builds mem_map, frees all RAM not taken */
+
+#endif

@@ -1,0 +1,44 @@
+/*
+ * What /proc and /sys show of memory. Producers only: kernel/fs/procfs.c gives them names.
+ * The mm passed in is referenced (mm_get); each takes mmap_lock for reading, or nothing.
+ */
+#ifndef MM_PROC_MM_H
+#define MM_PROC_MM_H
+
+#include "kernel/seq.h"
+#include "mm/mm.h"
+
+/* /proc/<pid>/ */
+int proc_maps_next(struct seq *s, struct mm *mm, u64 *cookie);  /* seq_next_fn on an mm; cookie: an address */
+int proc_smaps_next(struct seq *s, struct mm *mm, u64 *cookie);
+int proc_smaps_rollup(struct seq *s, struct mm *mm);
+int proc_statm(struct seq *s, struct mm *mm);
+void proc_status_mm(struct seq *s, struct mm *mm); /* the Vm*, Rss* lines */
+struct mm_sizes { unsigned long vsize, rss; };
+void proc_mm_sizes(struct mm *mm, struct mm_sizes *out); /* bytes and pages, for stat */
+/* pagemap: entries of 8 bytes, position in bytes. => bytes stored into buf or -errno */
+long proc_pagemap_read(struct mm *mm, u64 *buf, size_t n, u64 pos);
+/* /proc/<pid>/mm/ */
+int proc_vmas_next(struct seq *s, struct mm *mm, u64 *cookie);
+int proc_ledger(struct seq *s, struct mm *mm);
+int proc_frames_next(struct seq *s, struct mm *mm, u64 *cookie);
+/* /proc */
+int proc_meminfo(struct seq *s);
+int proc_vmstat(struct seq *s);
+int proc_slabinfo(struct seq *s);
+int proc_buddyinfo(struct seq *s);
+int proc_zoneinfo(struct seq *s);
+/* /sys/kernel/mm/quire/ */
+int sys_memmap_next(struct seq *s, u64 *cookie);
+int sys_check_show(struct seq *s); /* result of the last check */
+void sys_check_run(void);
+int sys_ledger(struct seq *s); /* all mms together */
+
+/* Event counters of /proc/vmstat: counted where they happen, per CPU. */
+enum vm_event {
+	VM_PGFAULT, VM_PGMAJFAULT, VM_PGALLOC, VM_PGFREE, VM_PGREUSE, VM_COW_COPY, VM_ZEROPAGE_FAULT, VM_DROP_PT,
+	VM_TLB_FLUSH, VM_TLB_REMOTE, VM_OOM_KILL, VM_UNEVICTABLE_MLOCKED, VM_UNEVICTABLE_MUNLOCKED, VM_EVENTS
+};
+void vm_event_add(enum vm_event ev, unsigned long n);
+
+#endif

@@ -1,0 +1,65 @@
+/*
+ * The ordered set of an mm's VMAs: a B+tree keyed by start, with the largest gap below each child kept in
+ * its parent's node, so that "first VMA above", "lowest (highest) gap of n bytes" and updates are O(log n)
+ * over cache lines, not pointers. Theory in vma_tree.c.
+ *
+ * Pure: no locks, no knowledge of VMAs beyond start and end. Changes take nodes from a reserve that the caller
+ * filled before committing, so they cannot fail.
+ *
+ *   T1  keys ascend; each node but the root is at least half full; all leaves at one depth.
+ *   T2  gap fields equal a recount.
+ */
+#ifndef MM_VMA_TREE_H
+#define MM_VMA_TREE_H
+
+#include "mm/vma.h"
+
+struct vma_node;
+
+struct vma_tree {
+	struct vma_node *root;
+	unsigned int height;
+	unsigned int count; /* VMAs */
+	unsigned int nodes;
+};
+
+/* Spare nodes for one commit. */
+struct vma_tree_reserve {
+	struct vma_node *list;
+	unsigned int nr;
+};
+/* Enough for `inserts` insertions. => 0 or -ENOMEM */
+int vma_tree_reserve(struct vma_tree *t, struct vma_tree_reserve *r, unsigned int inserts);
+void vma_tree_unreserve(struct vma_tree_reserve *r);
+
+void vma_tree_init(struct vma_tree *t);
+void vma_tree_destroy(struct vma_tree *t); /* the nodes; VMAs are the caller's */
+
+struct vma *vma_tree_find(const struct vma_tree *t, unsigned long addr); /* first VMA with end > addr, or NULL */
+/* The neighbours of an address range: last VMA with end <= addr; NULL none. */
+struct vma *vma_tree_prev(const struct vma_tree *t, unsigned long addr);
+static inline struct vma *vma_tree_next(const struct vma_tree *t, const struct vma *v)
+{
+	return vma_tree_find(t, v->end);
+}
+#define vma_tree_for_each(v, t)                                                                    \
+	for (v = vma_tree_find(t, 0); v; v = vma_tree_next(t, v))
+#define vma_tree_for_each_range(v, t, from, to)                                                    \
+	for (v = vma_tree_find(t, from); v && v->start < (to); v = vma_tree_next(t, v))
+
+void vma_tree_insert(struct vma_tree *t, struct vma *v, struct vma_tree_reserve *r);
+void vma_tree_erase(struct vma_tree *t, struct vma *v);
+/* All VMAs with start in [from, to) leave the tree (they lie wholly inside). => how many; O(log n + removed) */
+unsigned int vma_tree_erase_range(struct vma_tree *t, unsigned long from, unsigned long to);
+/* v keeps its place in the order but gets new bounds (does not pass a neighbour). Sets v->start and v->end. */
+void vma_tree_resize(struct vma_tree *t, struct vma *v, unsigned long start, unsigned long end);
+
+/* Lowest (highest when topdown) address a in [lo, hi - len] with [a, a + len) free, and at least `guard` bytes free
+ * below a VMA_GROWSDOWN neighbour above. => address, or 0 when none fits */
+unsigned long vma_tree_gap(const struct vma_tree *t, unsigned long lo, unsigned long hi, unsigned long len,
+			   unsigned long guard, bool topdown);
+
+/* T1 and T2 by brute force. => NULL or a sentence */
+const char *vma_tree_check(const struct vma_tree *t);
+
+#endif
