@@ -37,7 +37,14 @@ enum task_state {
 struct task {
 	/* scheduling */
 	enum task_state state;		/* [r] */
-	bool need_resched;
+	union {				/* any non-zero: back to user mode only through return_to_user() (entry.S) */
+		u32 return_work;
+		struct {
+			bool need_resched; /* a reschedule is due */
+			bool sig_check;	   /* signals must be looked at */
+			bool regs_changed; /* [o] a system call changed more of task_regs() than rax: execve, sigreturn */
+		};
+	};
 	bool on_cpu;			/* [r] its stack is in use */
 	u8 cpu;				/* [r] run queue it is or was on */
 	u64 affinity;			/* CPUs it may run on, bit per CPU */
@@ -64,7 +71,6 @@ struct task {
 	bool restore_blocked;
 	struct list_head pending;	/* queued siginfos for this task [s] */
 	u64 pending_set;		/* [s] */
-	bool sig_check;			/* return_to_user must look */
 	unsigned long altstack_sp, altstack_size;
 	int altstack_flags;
 	/* threads */
