@@ -17,7 +17,8 @@ enum gfp {
 struct page *page_alloc(unsigned int order, enum page_type type, unsigned int gfp);
 void page_free(struct page *p, unsigned int order); /* refcount is 1 or 0 */
 struct folio *folio_alloc(unsigned int order, unsigned int gfp); /* PAGE_FOLIO, mapping and index 0 */
-/* Many folios at once, all with refcount 0: what a zap gathered. */
+/* Many frames of PAGE_FOLIO at once, order 0, all with refcount 0: neighbours that stand together in the array
+ * leave as blocks. */
 void page_free_many(struct page **pages, unsigned int n);
 
 struct buddy_stats {
@@ -28,6 +29,18 @@ struct buddy_stats {
 void buddy_stats(struct buddy_stats *s);
 unsigned long page_nr_free(void); /* cheap, may lag by what per-CPU lists hold */
 void pcp_drain_all(void);	  /* give per-CPU lists back: leak checks, shortage */
+
+/* What page_alloc() calls when nothing is left, before it tries a last time: slab.c's. Any spinlock below
+ * RANK_SLAB may be held. */
+extern void (*page_shrink)(void);
+
+/* Failure injection in debug builds: the n-th allocation from now on, of frames or objects, fails; 0: none. */
+extern atomic_t alloc_fail_countdown;
+bool alloc_fails_now(void);
+static inline bool alloc_injected_failure(void)
+{
+	return IS_ENABLED(CONFIG_DEBUG) && unlikely(atomic_read(&alloc_fail_countdown)) && alloc_fails_now();
+}
 
 struct boot_info;
 void buddy_boot(const struct boot_info *b); /* builds mem_map, frees all RAM not taken */

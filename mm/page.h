@@ -8,7 +8,7 @@
  *           flags  refcount | type specific ...                       | mapcount   private |
  *   FREE            0         next, prev (pfn)                                     order
  *   FOLIO                     mapping (tagged)     index (page offset)  entries    order / swap later
- *   SLAB                      cache                freelist             in use
+ *   SLAB                      cache                next, prev (pfn)     used, first free
  *   TABLE                     mm                   lock, present, level
  *   KERNEL                    owner's business
  *
@@ -80,9 +80,9 @@ struct page {
 			struct folio_mapping mapping;
 			unsigned long index;
 		};
-		struct { /* PAGE_SLAB */
+		struct { /* PAGE_SLAB; links of the cache's list of partial slabs */
 			struct kmem_cache *cache;
-			void *freelist;
+			u32 slab_next, slab_prev;
 		};
 		struct { /* PAGE_TABLE */
 			struct mm *table_mm;
@@ -95,8 +95,15 @@ struct page {
 			unsigned long kernel_word;
 		};
 	};
-	atomic_t mapcount;
-	u32 private;
+	union {
+		struct {
+			atomic_t mapcount;
+			u32 private;
+		};
+		struct { /* PAGE_SLAB: objects taken from the slab, number of the first free one */
+			u16 slab_used, slab_free;
+		};
+	};
 };
 static_assert(sizeof(struct page) <= 40, "struct page is the memory's own overhead");
 
@@ -154,16 +161,25 @@ static inline bool page_test_and_set(struct page *p, enum page_flag_bit bit)
 	return __atomic_fetch_or(&p->flags, (u32)BIT(bit), __ATOMIC_SEQ_CST) & BIT(bit);
 }
 
+/* The first frame of the block that p belongs to. */
+static inline struct page *page_head(struct page *p)
+{
+	return unlikely(page_type(p) == PAGE_TAIL) ? p - p->private : p;
+}
+
+static inline unsigned int page_order(const struct page *p)
+{
+	return (p->flags & PG_ORDER_MASK) >> PG_ORDER_SHIFT;
+}
+
 static inline struct folio *page_folio(struct page *p)
 {
-	if (unlikely(page_type(p) == PAGE_TAIL))
-		p -= p->private;
-	return (struct folio *)p;
+	return (struct folio *)page_head(p);
 }
 
 static inline unsigned int folio_order(const struct folio *f)
 {
-	return (f->page.flags & PG_ORDER_MASK) >> PG_ORDER_SHIFT;
+	return page_order(&f->page);
 }
 
 static inline unsigned long folio_nr_pages(const struct folio *f)
@@ -189,6 +205,8 @@ static inline void folio_put(struct folio *f)
 	if (atomic_dec_and_test(&f->page.refcount))
 		folio_free(f);
 }
+/* One reference of the folio of each page, as a zap gathered them. The array is used as scratch. */
+void folio_put_many(struct page **pages, unsigned int n);
 
 /* The folio lock: a bit in flags, sleeping, rank RANK_FOLIO. */
 void folio_lock(struct folio *f);

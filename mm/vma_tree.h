@@ -20,20 +20,25 @@ struct vma_tree {
 	struct vma_node *root;
 	unsigned int height;
 	unsigned int count; /* VMAs */
-	unsigned int nodes;
+	unsigned int nodes;	  /* in the tree */
+	unsigned int reserved;	  /* spare nodes promised to reserves */
+	unsigned int nr_spare;	  /* nodes on `spare`; never fewer than `reserved` */
+	struct vma_node *spare;	  /* kept from one change to the next, so that most reserves allocate nothing */
 };
 
-/* Spare nodes for one commit. */
+/* A promise of nodes for one commit. */
 struct vma_tree_reserve {
-	struct vma_node *list;
+	struct vma_tree *tree;
 	unsigned int nr;
 };
-/* Enough for `inserts` insertions. => 0 or -ENOMEM */
+/* Enough for `inserts` insertions; may be called again on the same reserve for more (then start from {}).
+ * => 0 or -ENOMEM, nothing changed then */
 int vma_tree_reserve(struct vma_tree *t, struct vma_tree_reserve *r, unsigned int inserts);
 void vma_tree_unreserve(struct vma_tree_reserve *r);
 
 void vma_tree_init(struct vma_tree *t);
-void vma_tree_destroy(struct vma_tree *t); /* the nodes; VMAs are the caller's */
+void vma_tree_destroy(struct vma_tree *t); /* the nodes; VMAs are the caller's and may be gone already */
+void vma_tree_boot(void);
 
 struct vma *vma_tree_find(const struct vma_tree *t, unsigned long addr); /* first VMA with end > addr, or NULL */
 /* The neighbours of an address range: last VMA with end <= addr; NULL none. */
@@ -46,6 +51,21 @@ static inline struct vma *vma_tree_next(const struct vma_tree *t, const struct v
 	for (v = vma_tree_find(t, 0); v; v = vma_tree_next(t, v))
 #define vma_tree_for_each_range(v, t, from, to)                                                    \
 	for (v = vma_tree_find(t, from); v && v->start < (to); v = vma_tree_next(t, v))
+
+/* The same, faster, where the tree does not change meanwhile:
+ *	struct vma_iter it;
+ *	for (v = vma_iter_first(&it, t, from); v && v->start < to; v = vma_iter_next(&it)) */
+#define VMA_TREE_HEIGHT_MAX 12 /* at least 7 children a node: more than 10^10 VMAs */
+struct vma_path {
+	struct vma_node *node[VMA_TREE_HEIGHT_MAX];
+	u8 slot[VMA_TREE_HEIGHT_MAX];
+};
+struct vma_iter {
+	const struct vma_tree *tree;
+	struct vma_path path;
+};
+struct vma *vma_iter_first(struct vma_iter *it, const struct vma_tree *t, unsigned long addr);
+struct vma *vma_iter_next(struct vma_iter *it);
 
 void vma_tree_insert(struct vma_tree *t, struct vma *v, struct vma_tree_reserve *r);
 void vma_tree_erase(struct vma_tree *t, struct vma *v);
