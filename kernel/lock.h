@@ -32,12 +32,12 @@ enum lock_rank {
 	RANK_TTY,	  /* line discipline */
 	RANK_MMAP,	  /* mm->mmap_lock */
 	RANK_FOLIO,	  /* folio lock (a bit, not a struct) */
+	RANK_I_MMAP,	  /* address_space->i_mmap_lock: which VMAs map a file */
 	RANK_ANON_VMA,	  /* anon_vma->root->lock */
 	RANK_MM_RMAP,	  /* mm->rmap_lock: VMA tree shape and page-table freeing against rmap walkers */
 	RANK_FILES,	  /* descriptor table */
 	RANK_KMUTEX,	  /* other leaf mutexes */
 	/* spinning */
-	RANK_I_MMAP,	  /* address_space->i_mmap tree */
 	RANK_PT_UPPER,	  /* mm->pt_lock: upper levels of the page tables */
 	RANK_PT,	  /* one page table's entries */
 	RANK_MAPPING,	  /* address_space->pages */

@@ -1,10 +1,12 @@
-/* Overcommit accounting, Linux's three modes (vm.overcommit_memory 0 heuristic, 1 always, 2 never). */
+/* Overcommit accounting, Linux's three modes (vm.overcommit_memory 0 heuristic, 1 always, 2 never). Theory in
+ * account.c. Pages throughout. */
 #ifndef MM_ACCOUNT_H
 #define MM_ACCOUNT_H
 
 #include "mm/mm.h"
 
-int account_commit(struct mm *mm, unsigned long pages); /* 0 or -ENOMEM; mm->committed updated */
+/* mm NULL: an object of its own (shared memory). => 0 or -ENOMEM; mm->committed updated */
+int account_commit(struct mm *mm, unsigned long pages);
 void account_uncommit(struct mm *mm, unsigned long pages);
 unsigned long account_committed(void); /* pages, all mms: Committed_AS */
 unsigned long account_limit(void);     /* CommitLimit */
