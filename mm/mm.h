@@ -86,6 +86,7 @@ void mm_count_put(struct mm *mm);
 
 /* ---- Resource limits as seen by mm: what the owner may use (host port supplies its own) ---- */
 u64 rlimit_cur(unsigned int which); /* kernel/task.h */
+bool caller_is_root(void); /* current may what Linux's CAP_IPC_LOCK, CAP_SYS_ADMIN ... allow: effective uid 0 */
 
 /* ---- Faults ---- */
 enum fault_access { FAULT_READ = 0, FAULT_WRITE = 1, FAULT_EXEC = 2, FAULT_USER = 4 /* from user mode */ };
