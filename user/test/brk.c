@@ -148,7 +148,7 @@ test(inherited)
 	check_fill(b, 2, 1);
 }
 
-test_exec(fresh_after_exec)
+fresh_test(fresh_after_exec)
 {
 	/* An execve()d program starts with an empty heap above its data. */
 	extern char end[];

@@ -23,7 +23,7 @@
  *    └─ waits with an alarm; a case that crashes, hangs or lies about its end is "not ok";
  *       then kills what is left of the group and, on Quire, runs mm_check()
  *
- * A case sees a fresh copy of the program's memory.  test_exec() cases are run in a process that
+ * A case sees a fresh copy of the program's memory.  fresh_test() cases are run in a process that
  * came from execve() instead: nothing in its address space was ever forked.
  *
  * Arguments: names of cases to run; -l lists them.  Exit status 0 when none failed.
@@ -88,20 +88,20 @@ static inline void ktap_register(struct ktap_case *c)
 }
 
 #define ktap_define(id, seconds, executed)						\
-	static void test_##id(void);							\
+	static void do_##id(void);							\
 	static struct ktap_case case_##id = {						\
-		.name = #id, .fn = test_##id, .line = __LINE__, .limit = (seconds),	\
+		.name = #id, .fn = do_##id, .line = __LINE__, .limit = (seconds),	\
 		.exec = (executed)							\
 	};										\
 	__attribute__((constructor)) static void register_##id(void)			\
 	{										\
 		ktap_register(&case_##id);						\
 	}										\
-	static void test_##id(void)
+	static void do_##id(void)
 
 #define test(id)		ktap_define(id, KTAP_LIMIT, 0)
-#define test_limit(id, seconds)	ktap_define(id, seconds, 0)
-#define test_exec(id)		ktap_define(id, KTAP_LIMIT, 1)
+#define slow_test(id, seconds)	ktap_define(id, seconds, 0)
+#define fresh_test(id)		ktap_define(id, KTAP_LIMIT, 1)
 
 /* ---- output: every line is one write(), so that lines of several processes never mix ---- */
 
@@ -345,17 +345,23 @@ static __attribute__((noinline, unused)) struct fault fault_call(void (*fn)(void
 
 static inline void ktap_do_read(void *p)
 {
-	(void)*(volatile char *)p;
+	volatile char *volatile q = p;	/* hides from the compiler that nothing is there */
+
+	(void)*q;
 }
 
 static inline void ktap_do_write(void *p)
 {
-	*(volatile char *)p = 'w';
+	volatile char *volatile q = p;
+
+	*q = 'w';
 }
 
 static inline void ktap_do_exec(void *p)
 {
-	((void (*)(void))(uintptr_t)p)();
+	void (*volatile fn)(void) = (void (*)(void))(uintptr_t)p;
+
+	fn();
 }
 
 #define fault_read(p)	fault_call(ktap_do_read, (void *)(uintptr_t)(p))
@@ -419,6 +425,7 @@ __attribute__((noreturn)) static inline void ktap_start(struct ktap_case *c)
 	char *argv[] = { ktap_self, "--case", (char *)c->name, number, fd, NULL };
 	char *envp[] = { NULL };
 
+	signal(SIGALRM, SIG_DFL);
 	setpgid(0, 0);
 	if (!c->exec)
 		ktap_enter(c);
