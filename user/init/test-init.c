@@ -66,7 +66,7 @@ static void become_test(const char *name)
 
 	snprintf(path, sizeof(path), "/test/%s", name);
 	setpgid(0, 0);
-	execl(path, name, (char *)NULL);
+	execl(path, path, (char *)NULL);
 	perror(path);
 	_exit(127);
 }
