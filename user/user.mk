@@ -1,5 +1,5 @@
-# Programs on newlib. user/bin/NAME.c is a program of one file; user/demo/*.c together are `demo`; user/libc/test is
-# the library's own test, which the guest's tests run as /test/libctest.
+# Programs on newlib. user/bin/NAME.c is a program of one file; user/demo/*.c together are `demo`; user/libc/test/NAME.c
+# is a test of the library, which the guest's tests run as /test/libc-NAME.
 
 BIN_SRCS := $(sort $(wildcard user/bin/*.c))
 BIN_LIB_SRCS := $(sort $(wildcard user/bin/lib/*.c))
@@ -9,8 +9,8 @@ LIBCTEST_SRCS := $(sort $(wildcard user/libc/test/*.c))
 BIN_PROGRAMS := $(BIN_SRCS:%.c=$(O)/%)
 BIN_LIB_OBJS := $(BIN_LIB_SRCS:%=$(O)/%.o)
 DEMO_OBJS := $(DEMO_SRCS:%=$(O)/%.o)
-LIBCTEST_OBJS := $(LIBCTEST_SRCS:%=$(O)/%.o)
-NEWLIB_PROGRAM_OBJS := $(BIN_SRCS:%=$(O)/%.o) $(BIN_LIB_OBJS) $(DEMO_OBJS) $(LIBCTEST_OBJS)
+LIBCTEST_PROGRAMS := $(LIBCTEST_SRCS:%.c=$(O)/%)
+NEWLIB_PROGRAM_OBJS := $(BIN_SRCS:%=$(O)/%.o) $(BIN_LIB_OBJS) $(DEMO_OBJS) $(LIBCTEST_SRCS:%=$(O)/%.o)
 
 $(NEWLIB_PROGRAM_OBJS): $(O)/%.c.o: %.c $(O)/newlib.stamp
 	@mkdir -p $(@D)
@@ -25,12 +25,12 @@ $(O)/user/demo/demo: $(DEMO_OBJS) $(BIN_LIB_OBJS) $(NEWLIB_DEPS)
 	@echo "  ULINK $@"
 	@$(call newlib_link,$@,$(DEMO_OBJS) $(BIN_LIB_OBJS))
 
-$(O)/user/libc/test/libctest: $(LIBCTEST_OBJS) $(NEWLIB_DEPS)
+$(LIBCTEST_PROGRAMS): $(O)/%: $(O)/%.c.o $(NEWLIB_DEPS)
 	@echo "  ULINK $@"
-	@$(call newlib_link,$@,$(LIBCTEST_OBJS))
+	@$(call newlib_link,$@,$<)
 
 INITRD_FILES += $(foreach p,$(BIN_PROGRAMS),$(p):/bin/$(notdir $(p)):755)
 INITRD_FILES += $(if $(DEMO_SRCS),$(O)/user/demo/demo:/bin/demo:755)
-TEST_FILES += $(if $(LIBCTEST_SRCS),$(O)/user/libc/test/libctest:/test/libctest:755)
+TEST_FILES += $(foreach p,$(LIBCTEST_PROGRAMS),$(p):/test/libc-$(notdir $(p)):755)
 
 -include $(NEWLIB_PROGRAM_OBJS:.o=.d)

@@ -119,6 +119,7 @@ void __malloc_lock(struct _reent *);
 void __malloc_unlock(struct _reent *);
 void __libc_init_array(void);
 void __libc_fini_array(void);
+void __sinit(struct _reent *) __attribute__((__weak__));
 void _reclaim_reent(struct _reent *);
 
 #endif

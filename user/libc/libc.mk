@@ -9,7 +9,7 @@ NEWLIB_CPPFLAGS := -nostdinc -U__linux__ -U__linux -Ulinux -U__gnu_linux__ -Iuse
 	-isystem $(CC_INCLUDE) -isystem $(NEWLIB)/include
 NEWLIB_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra $(WERROR) -fno-pic -fno-pie -fno-stack-protector \
 	-fcf-protection=none -ffunction-sections -fdata-sections
-NEWLIB_LDFLAGS := -static -no-pie -nostdlib -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,noexecstack \
+NEWLIB_LDFLAGS := -static -nostdlib -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,noexecstack \
 	-Wl,-z,max-page-size=4096
 
 LIBQUIRE_SRCS := $(sort $(wildcard user/libc/*.c user/libc/*.S))

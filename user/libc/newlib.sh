@@ -62,7 +62,7 @@ tar -xf "$tarball" -C "$work"
 src=$(ls -d "$work"/newlib-*)
 
 # A new target is a case in newlib's configure.host, first in the table so that it wins.
-features="-D_COMPILING_NEWLIB -DMISSING_SYSCALL_NAMES -DHAVE_OPENDIR -DHAVE_RENAME -DHAVE_FCNTL"
+features="-D_COMPILING_NEWLIB -DMISSING_SYSCALL_NAMES -DHAVE_OPENDIR -DHAVE_RENAME -DHAVE_FCNTL -DHAVE_MKDIR"
 features="$features -DHAVE_BLKSIZE -DHAVE_NANOSLEEP -DSIGNAL_PROVIDED -DCLOCK_PROVIDED"
 features="$features -DGETREENT_PROVIDED -DABORT_PROVIDED -DHAVE_MMAP=1 -DHAVE_MREMAP=1"
 features="$features -D_NO_GETCWD -D_NO_GETUT -D_NO_GETPASS -D_NO_GETLOGIN -D_NO_SIGSET -D_NO_POPEN"

@@ -92,6 +92,11 @@ int getentropy(void *buf, size_t size)
 	return getrandom(buf, size, 0) == (ssize_t)size ? 0 : -1;
 }
 
+char *getlogin(void)
+{
+	return getenv("LOGNAME");
+}
+
 int issetugid(void)
 {
 	return getauxval(AT_SECURE) != 0;

@@ -212,6 +212,8 @@ int pthread_create(pthread_t *result, const pthread_attr_t *attr, void *(*start)
 	if (!thread)
 		return EAGAIN;
 	_REENT_INIT_PTR(thread->reent);
+	if (__sinit)
+		__sinit(_impure_ptr); /* L1: else exit() flushes nothing when only threads printed */
 	thread->state = attr->__detached ? THREAD_DETACHED : THREAD_JOINABLE;
 	thread->start = start;
 	thread->arg = arg;

@@ -1,2 +1,0 @@
-#include <stdio.h>
-int main(void){ printf("hello %d %s\n", 42, "newlib"); return 3; }
