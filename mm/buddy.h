@@ -24,10 +24,12 @@ void page_free_many(struct page **pages, unsigned int n);
 struct buddy_stats {
 	unsigned long total, free, reserve;
 	unsigned long blocks[MAX_ORDER + 1]; /* free blocks by order: /proc/buddyinfo */
+	unsigned long allocs;		     /* frames handed out since boot; freed: this less those in use */
 	unsigned long by_type[16];	     /* frames in use by enum page_type */
 };
 void buddy_stats(struct buddy_stats *s);
 unsigned long page_nr_free(void); /* cheap, may lag by what per-CPU lists hold */
+const char *buddy_check(void);	  /* B1 to B3 by brute force. => NULL or a sentence */
 void pcp_drain_all(void);	  /* give per-CPU lists back: leak checks, shortage */
 
 /* What page_alloc() calls when nothing is left, before it tries a last time: slab.c's. Any spinlock below
