@@ -135,6 +135,10 @@ struct process *process_find(int pid);
 struct task *task_find(int tid); /* pid_lock must be held; no reference */
 void process_get(struct process *p);
 void process_put(struct process *p);
+/* Its address space, with a reference (mm_get). => NULL: it has none (any more) */
+struct mm *process_mm_get(struct process *p);
+/* The process a pidfd of current stands for, with a reference. => ERR_PTR(-EBADF); NULL: it is gone */
+struct process *pidfd_process(int fd);
 /* Iterate for /proc: the live process with the smallest pid >= pid; a reference is taken. */
 struct process *process_next(int pid);
 
