@@ -27,6 +27,7 @@ def parse():
     parser.add_argument("-f", metavar="HOSTFILE:GUESTPATH", action="append", default=[],
                         help="put a file or folder into the guest; may be repeated")
     parser.add_argument("-t", metavar="SECONDS", type=float, default=None, help="give up after so many seconds")
+    parser.add_argument("-k", metavar="KERNEL", default=machine.KERNEL, help="another build of the kernel")
     parser.add_argument("-v", action="store_true", help="show the kernel's log on stderr")
     parser.add_argument("--icount", action="store_true", help="the scoreboard's machine: one instruction, one tick")
     parser.add_argument("program", metavar="PROGRAM")
@@ -137,7 +138,7 @@ def main():
         initrd.flush()
         guest = machine.Machine(memory=options.m or ("2048M" if options.icount else "512M"), cpus=options.s,
                                 args=f"init=/sbin/exec-init panic=exit log=ttyS1 {options.a}".strip(),
-                                initrd=initrd.name, icount=options.icount)
+                                initrd=initrd.name, kernel=options.k, icount=options.icount)
         if interactive:
             outcome = run_on_terminal(guest, options.t)
         else:

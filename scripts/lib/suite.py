@@ -278,7 +278,16 @@ def memory_seen(mebibytes):
     return check
 
 
-SHELL = [("# ", "echo $((6 * 7))\n"), ("42", "cat /proc/mounts\n"), ("# ", "poweroff\n")]
+# Words to wait for are such that the echo of what was typed does not contain them.
+SHELL = [
+    ("# ", "echo $((6 * 7))\n"),
+    ("42", "echo $((70 + 7)); sleep 1000\n"),
+    ("77", "\x03"),
+    ("# ", "sh -c 'echo $((80 + 8)); sleep 1000'\n"),
+    ("88", "\x1a"),
+    ("Stopped", "jobs\n"),
+    ("Stopped", "kill -9 %1; poweroff\n"),
+]
 
 
 def boot_jobs(suite):

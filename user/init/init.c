@@ -53,7 +53,7 @@ static void banner(void)
 	       CPU_COUNT(&cpus), CPU_COUNT(&cpus) == 1 ? "" : "s",
 	       !strcmp(lazy, "1") ? "lazy" : !strcmp(lazy, "0") ? "classic" : lazy);
 	puts("Type `demo` to see what it does, `vmas` for this shell's memory, `help` for the shell.");
-	puts("To leave: `poweroff`, or Ctrl-A X in QEMU.\n");
+	puts("To leave: `poweroff`, or Ctrl-A X in QEMU.");
 	fflush(stdout);
 }
 
