@@ -181,10 +181,10 @@ $(O)/compile_commands.json: $(CONFIG_H) $(BUILD_ID) FORCE
 			"$(CURDIR)" $$src "$(CC) $(KCPPFLAGS) $(KCFLAGS)" $$src; \
 	done | sed '1s/^,/[/; $$s/$$/]/' >$@
 
-bench: kernel initrd $(BENCH_PROGRAMS) ## the scoreboard: what operations cost here, beside Linux
+bench: ## the scoreboard: what operations cost here, beside Linux
 	@O=$(O) scripts/bench
 
-bench-linux: $(BENCH_PROGRAMS) ## the same program under Debian's cloud kernel (downloads it)
+bench-linux: ## the same program under Debian's cloud kernel (downloads it)
 	@O=$(O) scripts/bench --linux
 
 clean: ## remove the build folder
