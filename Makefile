@@ -107,12 +107,12 @@ TEST_FILES += $(O)/user/init/test-init:/sbin/test-init:755
 -include mm/test/test.mk
 
 # What scripts/exec is tested with: each as the three kinds of static program there are.
-EXEC_PROGRAMS := $(foreach n,hello threads,$(foreach k,musl glibc pie,$(O)/user/test/exec/$(n)-$(k)))
-$(O)/user/test/exec/%-musl: LINK_AS := $(MUSL_CC) -static
-$(O)/user/test/exec/%-glibc: LINK_AS := gcc -static
-$(O)/user/test/exec/%-pie: LINK_AS := gcc -static-pie -fPIE
+EXEC_PROGRAMS := $(foreach n,hello threads,$(foreach k,musl glibc pie,$(O)/user/exec/$(n)-$(k)))
+$(O)/user/exec/%-musl: LINK_AS := $(MUSL_CC) -static
+$(O)/user/exec/%-glibc: LINK_AS := gcc -static
+$(O)/user/exec/%-pie: LINK_AS := gcc -static-pie -fPIE
 define exec_rule
-$(O)/user/test/exec/%-$(1): user/test/exec/%.c
+$(O)/user/exec/%-$(1): user/exec/%.c
 	@mkdir -p $$(@D)
 	@$$(LINK_AS) $$(UCFLAGS) $$< -o $$@ -pthread
 endef

@@ -310,7 +310,7 @@ def demo_jobs(suite):
 
 
 def exec_jobs(suite):
-    built = os.path.join(OUT, "user/test/exec")
+    built = os.path.join(OUT, "user/exec")
     yield suite.exec("exec/pipeline", "busybox", "sh", "-c", "for i in 1 2 3; do echo $i; done | wc -l", expect="3\n")
     for kind in ("musl", "glibc", "pie"):
         yield suite.exec(f"exec/{kind}", f"{built}/hello-{kind}", "7", "a b", "", expect="hello\n[a b]\n[]\n",
