@@ -218,4 +218,6 @@ static inline bool folio_locked(const struct folio *f)
 	return page_test(&f->page, PG_LOCKED);
 }
 
+void page_boot(void);
+
 #endif

@@ -21,6 +21,8 @@ struct slab_stats {
 bool kmem_cache_stats_nth(unsigned int n, struct slab_stats *s); /* false past the end */
 void kmem_cache_reap_all(void); /* magazines and empty slabs go back: leak checks, shortage */
 
+size_t kmem_cache_size(const struct kmem_cache *c);
+
 /* Any size up to 4 MiB; above a page it is whole pages. 16-byte aligned. */
 void *kmalloc(size_t n) __attribute__((malloc));
 void *kzalloc(size_t n) __attribute__((malloc));
@@ -29,5 +31,6 @@ void kfree(void *p);		   /* NULL is fine */
 size_t kmalloc_size(const void *p);
 
 void slab_boot(void);
+void kmalloc_boot(void);
 
 #endif
