@@ -12,6 +12,7 @@ typedef struct { long v; } atomic_long_t;
 
 #define atomic_read(a) __atomic_load_n(&(a)->v, __ATOMIC_RELAXED)
 #define atomic_set(a, n) __atomic_store_n(&(a)->v, (n), __ATOMIC_RELAXED)
+#define atomic_long_add(a, n) atomic_add(a, n)
 #define atomic_add(a, n) ((void)__atomic_fetch_add(&(a)->v, (n), __ATOMIC_SEQ_CST))
 #define atomic_sub(a, n) ((void)__atomic_fetch_sub(&(a)->v, (n), __ATOMIC_SEQ_CST))
 #define atomic_inc(a) atomic_add(a, 1)

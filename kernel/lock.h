@@ -30,9 +30,11 @@ enum lock_rank {
 	RANK_INODE,	  /* one inode's data and size */
 	RANK_PIPE,	  /* pipe buffer */
 	RANK_TTY,	  /* line discipline */
+	RANK_MM_QUIESCE,  /* mm_check() against truncation */
 	RANK_MMAP,	  /* mm->mmap_lock */
 	RANK_FOLIO,	  /* folio lock (a bit, not a struct) */
 	RANK_I_MMAP,	  /* address_space->i_mmap_lock: which VMAs map a file */
+	RANK_ANON_PREPARE, /* mm->anon_lock: one winner for a VMA's first identity */
 	RANK_ANON_VMA,	  /* anon_vma->root->lock */
 	RANK_MM_RMAP,	  /* mm->rmap_lock: VMA tree shape and page-table freeing against rmap walkers */
 	RANK_FILES,	  /* descriptor table */

@@ -126,6 +126,12 @@ void account_uncommit(struct mm *mm, unsigned long pages)
 	}
 }
 
+void account_recommit(struct mm *mm, unsigned long pages)
+{
+	atomic_add(&committed, (long)pages);
+	mm->committed += pages;
+}
+
 /* ---- Sizes of an address space ---- */
 
 static inline bool is_stack(const vma_flags_t *f)

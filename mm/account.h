@@ -8,6 +8,8 @@
 /* mm NULL: an object of its own (shared memory). => 0 or -ENOMEM; mm->committed updated */
 int account_commit(struct mm *mm, unsigned long pages);
 void account_uncommit(struct mm *mm, unsigned long pages);
+/* Take back what is about to be given back once too often: no check, cannot fail. */
+void account_recommit(struct mm *mm, unsigned long pages);
 unsigned long account_committed(void); /* pages, all mms: Committed_AS */
 unsigned long account_limit(void);     /* CommitLimit */
 /* RLIMIT_AS, RLIMIT_DATA; would adding `pages` of such flags be too much? */

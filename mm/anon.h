@@ -41,10 +41,12 @@ struct anon_vma {
 	struct anon_vma *root; /* oldest ancestor; itself for a root. Holds a reference on it. */
 	struct anon_vma *parent; /* NULL: a root. Holds a reference. */
 	struct rwlock lock;    /* used in the root only */
-	atomic_t refs;	       /* folios, chains, children's parent and root pointers, pins */
-	unsigned int num_children; /* root->lock */
+	atomic_t refs;	       /* folios, chains, descendants' parent and root pointers, pins */
+	atomic_t num_children; /* anon_vmas whose parent this is */
 	unsigned int num_active_vmas; /* VMAs whose own anon_vma this is; root->lock */
 	struct rb_root tree;   /* anon_vma_chains by VMA page-offset interval; root->lock */
+	int check_refs, check_active; /* mm_check()'s own counts */
+	bool check_seen;
 };
 
 /* Ties one VMA to one anon_vma whose folios it may map. */
@@ -173,8 +175,9 @@ struct identity folio_identity_get(struct folio *f); /* pin what mapping names n
 void identity_put(struct identity id);
 void identity_lock_read(struct identity id); /* root's lock of an anon_vma, rmap_lock of a lazy root */
 void identity_unlock_read(struct identity id);
-void identity_lock_write(struct identity id);
-void identity_unlock_write(struct identity id);
+/* The object behind a pinned identity; NULL when it is of the other kind. */
+struct anon_vma *identity_to_anon_vma(struct identity id);
+struct anon_vma_lazy_root *identity_to_lazy_root(struct identity id);
 
 /* ---- Operations (anon.c: states, allocation, chains) ---- */
 
@@ -184,33 +187,50 @@ void identity_unlock_write(struct identity id);
 int anon_vma_prepare(struct vma *v);
 /* Name the VMA's own identity in a fresh folio (takes the reference, sets index, EXCLUSIVE). => not yet reachable */
 void folio_set_anon(struct folio *f, struct vma *v, unsigned long addr);
-/* A folio that only v maps, seen in a COW fault or a move: give it v's own identity. A4. */
-void folio_move_anon(struct folio *f, struct vma *v);
 
-/* fork. prepare: upgrades a LAZY src to REGULAR (new anon_vma and chain), builds dst's chains (PARENT, or NONE,
- * UNFAULTED as the rules say). => both mmap_locks for writing; 0 or -ENOMEM with nothing changed but a possible,
- * complete and harmless upgrade of src */
-int anon_vma_fork(struct vma *dst, struct vma *src);
-/* Rename one folio of src met while copying, from src's lazy root to src's anon_vma (A4). */
-void dup_anon_rmap(struct folio *f, struct vma *src);
-/* split, mremap copy: dst gets the same word and chains as src. => 0 or -ENOMEM, dst unlinked then */
-int anon_vma_clone(struct vma *dst, struct vma *src);
-/* LAZY -> REGULAR with all folios renamed: mremap without relocation, KSM. => mmap_lock for writing; 0 or -ENOMEM */
+/* LAZY -> REGULAR, object only; the folios are renamed by the caller (fork does it while copying) before v's offset
+ * or its locks are let go of. => mmap_lock for writing; 0 or -ENOMEM, nothing changed then */
+int anon_vma_own(struct vma *v);
+/* LAZY -> REGULAR with all folios renamed; other states stay. => mmap_lock for writing; 0 or -ENOMEM */
 int anon_vma_upgrade(struct vma *v);
-/* Leave every anon_vma. => mmap_lock for writing, v maps nothing any more */
+
+/* Renaming many folios of one VMA from its mm's lazy root to its anon_vma (dup_anon_rmap of the seed).
+ * => VMA REGULAR, rmap_lock for writing, table locked. anon_rename_folio: false: the folio is locked by another; let
+ *    go of everything, wait, and go on from that entry (A4). anon_rename_done: => no lock but mmap_lock */
+struct anon_rename {
+	struct vma *vma;
+	unsigned long renamed;
+};
+bool anon_rename_folio(struct anon_rename *r, struct folio *f);
+void anon_rename_done(struct anon_rename *r);
+void anon_rename_range(struct vma *v, unsigned long from);
+
+/* fork: dst's state and chains from src's: NONE, UNFAULTED (raw), or PARENT in all of src's anon_vmas.
+ * => both mmap_locks for writing, src not LAZY any more; 0 or -ENOMEM, dst without chains then */
+int anon_vma_fork(struct vma *dst, struct vma *src);
+/* split, mremap copy; prepare step: dst gets the same word and chains as src, in no interval tree yet. => 0 or -ENOMEM */
+int anon_vma_clone(struct vma *dst, struct vma *src);
+void anon_vma_drop_chain(struct vma *v); /* undo of clone, and the end of unlink: in no interval tree */
+/* v became (+1) or ceases to be (-1) a VMA with its own anon_vma. => root lock for writing where REGULAR */
+void anon_vma_activate(struct vma *v, int delta);
+/* Leave every anon_vma; state NONE. => mmap_lock for writing, v maps nothing any more */
 void anon_vma_unlink(struct vma *v);
 /* Bounds or offsets of v are about to change / have changed: out of and back into the interval trees.
- * => mmap_lock for writing, the identities locked for writing through vma_rmap_lock() */
+ * => mmap_lock for writing, between vma_rmap_lock() and vma_rmap_unlock() */
 void anon_vma_interval_remove(struct vma *v);
 void anon_vma_interval_insert(struct vma *v);
 /* The write locks a change of v's bounds or of the tree needs: root anon_vma lock (if any), then rmap_lock. */
 void vma_rmap_lock(struct vma *v);
 void vma_rmap_unlock(struct vma *v);
 
-/* Is this VMA's identity visible to no other process? LAZY: always. REGULAR: root, no children, only this mm. O(1) where LAZY. */
-bool vma_anon_unshared(const struct vma *v);
+/* Chains that overlap [first, last]; for walkers. => av->root->lock */
+struct anon_vma_chain *anon_vma_first(struct anon_vma *av, unsigned long first, unsigned long last);
+struct anon_vma_chain *anon_vma_next(struct anon_vma_chain *avc, unsigned long first, unsigned long last);
 
-struct anon_stats { unsigned long anon_vmas, chains; };
+/* The same anon_vmas in the same order; regular's chain is parent's plus one (A5). => mmap_lock */
+bool anon_chains_equal(const struct vma *a, const struct vma *b);
+bool anon_chain_extends(const struct vma *parent, const struct vma *regular);
+
 void anon_boot(void);
 
 #endif

@@ -5,6 +5,7 @@
 #include "mm/anon.h"
 #include "mm/buddy.h"
 #include "mm/filemap.h"
+#include "mm/mm_list.h"
 #include "mm/slab.h"
 #include "mm/vma_ops.h"
 
@@ -17,5 +18,7 @@ void mm_boot_init(const struct boot_info *b)
 	filemap_boot();
 	anon_boot();
 	vma_boot();
+	mm_list_boot();
+	check_boot();
 	fault_boot();
 }

@@ -63,6 +63,7 @@ struct mm {
 	unsigned long hiwater_rss, hiwater_vm;
 	struct process *owner;	  /* for messages and rlimits; may be NULL */
 	struct list_head all_node; /* all_mms, for mm_check() */
+	int check_refs; /* mm_check()'s own count of folios that name lazy_root */
 	struct { unsigned long addr; unsigned int access; int result; } last_fault; /* `why fault`, later */
 };
 
@@ -86,6 +87,7 @@ void mm_count_put(struct mm *mm);
 
 /* ---- Resource limits as seen by mm: what the owner may use (host port supplies its own) ---- */
 u64 rlimit_cur(unsigned int which); /* kernel/task.h */
+void sched_yield_point(void); /* kernel/task.h: long loops reschedule here when it is time */
 bool caller_is_root(void); /* current may what Linux's CAP_IPC_LOCK, CAP_SYS_ADMIN ... allow: effective uid 0 */
 
 /* ---- Faults ---- */
@@ -121,8 +123,11 @@ long mm_mlockall(struct mm *mm, int flags);
 long mm_munlockall(struct mm *mm);
 long mm_msync(struct mm *mm, unsigned long addr, unsigned long len, int flags);
 long mm_mseal(struct mm *mm, unsigned long addr, unsigned long len);
-/* Fault in [start, end) as for write or read. => 0 or -EFAULT, -ENOMEM, -EHWPOISON as madvise(2) says */
+/* Fault in [start, end) as for write or read. => 0, or MADV_POPULATE's errors: -ENOMEM a hole or no memory, -EINVAL the
+ * mapping does not allow it, -EFAULT a guard or past a file's end, -EINTR a fatal signal */
 long mm_populate(struct mm *mm, unsigned long start, unsigned long end, bool write);
+/* Fault in what is locked in [start, end), holes skipped. => 0, -EFAULT, -ENOMEM */
+long mm_populate_locked(struct mm *mm, unsigned long start, unsigned long end);
 
 /* ---- For exec ---- */
 /* The main thread's stack VMA, top at `top`, growing down. => 0 or -errno */
@@ -138,6 +143,7 @@ struct seq;
 /* Verify every numbered invariant over all mms, tables, folios and identities. => number of broken ones; each is
  * printed into s (may be NULL) and to the log. Stops the world for mm (takes every mmap_lock for writing in turn). */
 int mm_check(struct seq *s);
-extern bool mm_check_always; /* quire.check=1: after every mm system call */
+extern long mm_check_always; /* quire.check=1: after every mm system call */
+extern struct rwlock mm_quiesce; /* read: changes tables without an mmap_lock (truncation); write: mm_check() */
 
 #endif

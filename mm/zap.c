@@ -1,0 +1,99 @@
+/*
+ * Zap: take what a range maps out of the page tables.
+ *
+ *	entry            becomes      page
+ *	leaf             none         entry count - 1; the entry's reference goes to the batch
+ *	zero page        none         (not counted)
+ *	guard marker     stays, or none when the VMA or its range itself goes away
+ *
+ * The batch flushes before it frees (mm/tlb.h). Tables stay: pt_free_empty() is for those who hold rmap_lock.
+ *
+ * Locks: mmap_lock in any mode, or the file's map lock (truncate). Entries change under their table's lock.
+ */
+#include "mm/filemap.h"
+#include "mm/pgtable.h"
+#include "mm/rmap.h"
+#include "mm/vma_ops.h"
+
+enum mm_counter folio_counter(const struct folio *f)
+{
+	struct address_space *m = folio_address_space(f);
+
+	return !m ? MM_ANONPAGES : m->shmem ? MM_SHMEMPAGES : MM_FILEPAGES;
+}
+
+struct zap {
+	struct tlb_batch *tlb;
+	struct mm *mm;
+	bool guards;
+	long gone[MM_COUNTERS]; /* pages */
+};
+
+/* One leaf. => table locked, batch not full */
+static void zap_leaf(struct zap *z, struct pt_iter *it)
+{
+	pte_t old = pt_xchg(it->slot, PTE_NONE);
+	struct page *page = pte_page(old);
+	struct folio *f;
+
+	tlb_note(z->tlb, it->addr, it->level);
+	if (!page)
+		return;
+	f = page_folio(page);
+	z->gone[folio_counter(f)] += PT_LEVEL_SIZE(it->level) >> PAGE_SHIFT;
+	rmap_remove(f, page);
+	tlb_put_page(z->tlb, &f->page);
+}
+
+static bool straddles(const struct pt_iter *it, unsigned long start, unsigned long end)
+{
+	return it->addr < start || it->addr + PT_LEVEL_SIZE(it->level) > end;
+}
+
+/* Until something must be done without the table lock. => where to go on; end when done */
+static unsigned long zap_some(struct zap *z, unsigned long start, unsigned long end, unsigned long *split_at)
+{
+	struct pt_iter it;
+
+	pt_for_each(&it, z->mm, start, end) {
+		bool marker = pte_is_marker(it.pte);
+
+		if (marker && !z->guards)
+			continue;
+		if (it.level > 1 && straddles(&it, start, end)) {
+			*split_at = max(it.addr, start);
+			pt_iter_end(&it);
+			return *split_at;
+		}
+		if (marker) {
+			pt_set(it.slot, PTE_NONE);
+			continue;
+		}
+		zap_leaf(z, &it);
+		if (unlikely(tlb_full(z->tlb))) {
+			pt_iter_end(&it);
+			return it.addr + PT_LEVEL_SIZE(it.level);
+		}
+	}
+	return end;
+}
+
+void zap_range(struct tlb_batch *tlb, struct vma *v, unsigned long start, unsigned long end, bool guards)
+{
+	struct zap z = { .tlb = tlb, .mm = v->mm, .guards = guards };
+
+	debug_assert(start >= v->start && end <= v->end);
+	while (start < end) {
+		unsigned long split_at = 0;
+
+		start = zap_some(&z, start, end, &split_at);
+		if (tlb_full(tlb))
+			tlb_flush(tlb);
+		/* No memory for the table that a split needs: a leaf this large is not made where that could hurt. */
+		if (split_at && pt_split_leaf(z.mm, split_at))
+			panic("no page table to split the leaf at %lx with", split_at);
+	}
+	for (int i = 0; i < MM_COUNTERS; i++)
+		if (z.gone[i])
+			atomic_long_add(&z.mm->counters[i], -z.gone[i]);
+}
