@@ -22,7 +22,7 @@
 
 #define MEMMAP "/sys/kernel/mm/quire/memmap"
 
-enum { LINE = 64, MAX_OWNERS = 35 };
+enum { LINE = 64, MAX_OWNERS = 34 };
 
 struct owner {
 	pid_t pid;
@@ -39,7 +39,7 @@ static unsigned long frame_count;
 
 static enum colour sign_colour(char c)
 {
-	static const enum colour of_owner[] = { GREEN, CYAN, YELLOW, MAGENTA, BLUE, RED };
+	static const enum colour of_owner[] = {GREEN, CYAN, YELLOW, MAGENTA, BLUE, RED};
 	const char *sign = strchr(signs, c);
 
 	if (c == 'A' || c == 'B' || c == '*')
@@ -82,7 +82,7 @@ static void add_owner(pid_t pid)
 	char sign;
 	FILE *f;
 
-	if (owner_count == MAX_OWNERS - 1)
+	if (owner_count == MAX_OWNERS)
 		return;
 	f = proc_open(pid, "mm/frames");
 	if (!f)
@@ -157,7 +157,8 @@ static void print_frames(bool all)
 		while (!all && same_line(i, i + (run + 1) * LINE))
 			run++;
 		if (run > 1)
-			printf("          %s(%lu more such lines)%s\n", colour(FAINT), run, colour(PLAIN));
+			printf("          %s(%lu more such lines)%s\n", colour(FAINT), run,
+			       colour(PLAIN));
 		if (run > 1)
 			i += run * LINE;
 	}
@@ -174,13 +175,16 @@ static long count_of(const char *kinds)
 
 static void print_legend(void)
 {
-	printf("%ld pages: %ld free (.), %ld kernel (Kk), %ld slab (S), %ld page tables (T), %ld file (F)\n",
-	       count_of(".KkSTFZAB*123456789abcdefghijlmnopqrstuvwxyz"), count_of("."),
-	       count_of("Kk"), count_of("S"), count_of("T"), count_of("F"));
+	long memory = (long)frame_count - count_of("-");
+
+	printf("%ld pages: %ld free (.), %ld kernel (K k), %ld slab (S), %ld page tables (T),\n",
+	       memory, count_of("."), count_of("Kk"), count_of("S"), count_of("T"));
+	printf("%ld file (F), %ld anonymous: of one process (its sign), of several (*), of none (A "
+	       "B)\n",
+	       count_of("F"), memory - count_of(".KkSTFZ"));
 	for (int i = 0; i < owner_count; i++)
 		printf("  %s%c%s %5d %-16s %6ld pages\n", colour(sign_colour(signs[i])), signs[i],
 		       colour(PLAIN), owners[i].pid, owners[i].name, owners[i].pages);
-	printf("  * %ld pages of several processes\n", count_of("*"));
 }
 
 int main(int argc, char **argv)

@@ -79,7 +79,7 @@ static void print_footer(const struct totals *all)
 /* => false when there is no such process */
 static bool print_process(pid_t pid)
 {
-	struct totals all = { 0 };
+	struct totals all = {0};
 	char command[256];
 	struct map map;
 	FILE *f;
@@ -93,7 +93,7 @@ static bool print_process(pid_t pid)
 	if (extended && !quiet)
 		printf("Address           Kbytes     RSS   Dirty Mode  Mapping\n");
 	while (map_next(f, &map)) {
-		struct totals t = { .size = (map.end - map.start) >> 10 };
+		struct totals t = {.size = (map.end - map.start) >> 10};
 
 		if (extended)
 			smaps_rest(f, &t);

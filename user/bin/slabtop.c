@@ -81,7 +81,8 @@ static bool read_caches(void)
 	while (cache_count < ARRAY_SIZE(caches) && fgets(line, sizeof(line), f)) {
 		struct cache *c = &caches[cache_count];
 
-		if (sscanf(line, "%63s %lu %lu %lu %lu %lu : tunables %*u %*u %*u : slabdata %lu %lu",
+		if (sscanf(line,
+			   "%63s %lu %lu %lu %lu %lu : tunables %*u %*u %*u : slabdata %lu %lu",
 			   c->name, &c->active, &c->objects, &c->size, &c->per_slab,
 			   &c->pages_per_slab, &c->active_slabs, &c->slabs) == 8)
 			cache_count++;
@@ -121,8 +122,8 @@ static void print_head(void)
 	       percent((double)active, (double)objects));
 	printf(" Active / Total Slabs (%% used)      : %lu / %lu (%.1f%%)\n", active_slabs, slabs,
 	       percent((double)active_slabs, (double)slabs));
-	printf(" Active / Total Caches (%% used)     : %lu / %zu (%.1f%%)\n", used_caches, cache_count,
-	       percent((double)used_caches, (double)cache_count));
+	printf(" Active / Total Caches (%% used)     : %lu / %zu (%.1f%%)\n", used_caches,
+	       cache_count, percent((double)used_caches, (double)cache_count));
 	printf(" Active / Total Size (%% used)       : %.2fK / %.2fK (%.1f%%)\n", active_kib, kib,
 	       percent(active_kib, kib));
 	printf(" Minimum / Average / Maximum Object : %.2fK / %.2fK / %.2fK\n\n", smallest / 1024,
@@ -145,7 +146,7 @@ static void print_caches(size_t rows)
 /* Wait for a key or the time. => true for one that ends the program */
 static bool wait_key(int seconds)
 {
-	struct pollfd in = { STDIN_FILENO, POLLIN, 0 };
+	struct pollfd in = {STDIN_FILENO, POLLIN, 0};
 	char key;
 
 	if (poll(&in, 1, seconds * 1000) <= 0)

@@ -47,8 +47,8 @@ static enum colour state_colour(const char *state)
 		const char *state;
 		enum colour colour;
 	} table[] = {
-		{ "NONE", FAINT },  { "UNFAULTED", YELLOW }, { "LAZY", GREEN },
-		{ "PARENT", CYAN }, { "REGULAR", MAGENTA },
+		{"NONE", FAINT},  {"UNFAULTED", YELLOW}, {"LAZY", GREEN},
+		{"PARENT", CYAN}, {"REGULAR", MAGENTA},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
@@ -67,17 +67,18 @@ static void print_vma(const struct vma *vma)
 		snprintf(number, sizeof(number), "#%d", id);
 		snprintf(page, sizeof(page), "%lx", vma->pgoff);
 	}
-	snprintf(name, sizeof(name), "%s%s%s", vma->name, *vma->name && strcmp(vma->flags, "-") ? " " : "",
+	snprintf(name, sizeof(name), "%s%s%s", vma->name,
+		 *vma->name && strcmp(vma->flags, "-") ? " " : "",
 		 strcmp(vma->flags, "-") ? vma->flags : "");
-	printf("%12lx %8luK %s %s%-9s%s %5s %10s %.28s\n", vma->start, (vma->end - vma->start) >> 10,
-	       vma->perms, colour(state_colour(vma->state)), vma->state, colour(PLAIN), number, page,
-	       name);
+	printf("%12lx %8luK %s %s%-9s%s %5s %10s %.24s\n", vma->start,
+	       (vma->end - vma->start) >> 10, vma->perms, colour(state_colour(vma->state)),
+	       vma->state, colour(PLAIN), number, page, name);
 }
 
 static void print_ledger(pid_t pid)
 {
-	static const char *const kinds[] = { "vm_area_struct", "anon_vma", "anon_vma_chain",
-					     "page_table" };
+	static const char *const kinds[] = {"vm_area_struct", "anon_vma", "anon_vma_chain",
+					    "page_table"};
 	const char *comma = " ";
 	struct ledger entry;
 
@@ -102,7 +103,8 @@ static bool print_process(pid_t pid)
 
 	if (!f || !proc_command(pid, command, sizeof(command))) {
 		fprintf(stderr, "vmas: %s\n",
-			on_quire() ? "no such process" : "this kernel is not Quire: it has no /proc/<pid>/mm/vmas");
+			on_quire() ? "no such process"
+				   : "this kernel is not Quire: it has no /proc/<pid>/mm/vmas");
 		return false;
 	}
 	printf("%s%d: %s%s\n", colour(BOLD), pid, command, colour(PLAIN));

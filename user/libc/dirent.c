@@ -163,7 +163,7 @@ static void list_free(struct dirent_list *list)
 int scandir(const char *path, struct dirent ***result, int (*want)(const struct dirent *),
 	    int (*compare)(const struct dirent **, const struct dirent **))
 {
-	struct dirent_list list = { 0 };
+	struct dirent_list list = {0};
 	struct dirent *entry;
 	DIR *dir = opendir(path);
 

@@ -31,7 +31,7 @@ struct __pthread {
 	void *reserved[4];
 	unsigned long canary; /* the ABI's: %fs:0x28 */
 	struct _reent *reent;
-	int tid;   /* L2 */
+	int tid; /* L2 */
 	int state; /* enum thread_state, atomic */
 	void *map; /* null for the main thread */
 	size_t map_size;

@@ -72,7 +72,8 @@ int getpriority(int which, id_t who)
 {
 	long ret = CALL(__NR_getpriority, which, who);
 
-	return ret < 0 ? -1 : 20 - (int)ret; /* the call says 1..40, so that success is not negative */
+	return ret < 0 ? -1
+		       : 20 - (int)ret; /* the call says 1..40, so that success is not negative */
 }
 
 int nice(int increment)
@@ -120,7 +121,8 @@ int execvpe(const char *file, char *const argv[], char *const envp[])
 		size_t len = strcspn(path, ":");
 
 		if (len + strlen(file) + 2 <= sizeof(full)) {
-			snprintf(full, sizeof(full), "%.*s%s%s", (int)len, path, len ? "/" : "", file);
+			snprintf(full, sizeof(full), "%.*s%s%s", (int)len, path, len ? "/" : "",
+				 file);
 			execve(full, argv, envp);
 			if (!exec_try_next(errno))
 				return -1;
@@ -145,7 +147,7 @@ int execvp(const char *file, char *const argv[])
 static int spawn_shell(pid_t *pid, const char *command, posix_spawn_file_actions_t *actions,
 		       posix_spawnattr_t *attr)
 {
-	char *argv[] = { "sh", "-c", (char *)command, NULL };
+	char *argv[] = {"sh", "-c", (char *)command, NULL};
 
 	return posix_spawn(pid, _PATH_BSHELL, actions, attr, argv, environ);
 }
@@ -173,7 +175,7 @@ static int spawn_system(pid_t *pid, const char *command, const sigset_t *mask,
  */
 int system(const char *command)
 {
-	struct sigaction ignore = { .sa_handler = SIG_IGN }, old_int, old_quit;
+	struct sigaction ignore = {.sa_handler = SIG_IGN}, old_int, old_quit;
 	sigset_t block, old_mask, defaults;
 	int status, error;
 	pid_t pid;

@@ -10,7 +10,7 @@
 #include "libc.h"
 
 #define SIGSET_SIZE sizeof(sigset_t)
-#define BIT_OF(sig) (1UL << ((sig) - 1))
+#define BIT_OF(sig) (1UL << ((sig)-1))
 
 int sigaction(int sig, const struct sigaction *act, struct sigaction *old)
 {
@@ -32,7 +32,7 @@ int sigaction(int sig, const struct sigaction *act, struct sigaction *old)
 /* BSD's meaning, as in every libc on Linux: the handler stays, calls are restarted. */
 _sig_func_ptr signal(int sig, _sig_func_ptr handler)
 {
-	struct sigaction act = { .sa_handler = handler, .sa_flags = SA_RESTART }, old;
+	struct sigaction act = {.sa_handler = handler, .sa_flags = SA_RESTART}, old;
 
 	return sigaction(sig, &act, &old) ? SIG_ERR : old.sa_handler;
 }
@@ -57,7 +57,7 @@ int _raise_r(struct _reent *reent, int sig)
 /* => the default action follows, whatever a handler did */
 void abort(void)
 {
-	struct sigaction act = { .sa_handler = SIG_DFL };
+	struct sigaction act = {.sa_handler = SIG_DFL};
 	sigset_t only_abort = BIT_OF(SIGABRT);
 
 	sigprocmask(SIG_UNBLOCK, &only_abort, NULL);
@@ -118,7 +118,7 @@ int sigwait(const sigset_t *set, int *sig)
 
 int sigqueue(pid_t pid, int sig, const union sigval value)
 {
-	siginfo_t info = { .si_signo = sig, .si_code = SI_QUEUE };
+	siginfo_t info = {.si_signo = sig, .si_code = SI_QUEUE};
 
 	info.si_pid = getpid();
 	info.si_uid = getuid();

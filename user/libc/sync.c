@@ -183,7 +183,7 @@ int pthread_mutexattr_gettype(const pthread_mutexattr_t *attr, int *type)
 
 int pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attr)
 {
-	*mutex = (pthread_mutex_t){ .__type = attr ? attr->__type : PTHREAD_MUTEX_DEFAULT };
+	*mutex = (pthread_mutex_t){.__type = attr ? attr->__type : PTHREAD_MUTEX_DEFAULT};
 	return 0;
 }
 
@@ -280,7 +280,7 @@ int pthread_condattr_getclock(const pthread_condattr_t *attr, clockid_t *clock)
 
 int pthread_cond_init(pthread_cond_t *cond, const pthread_condattr_t *attr)
 {
-	*cond = (pthread_cond_t){ .__clock = attr ? attr->__clock : CLOCK_REALTIME };
+	*cond = (pthread_cond_t){.__clock = attr ? attr->__clock : CLOCK_REALTIME};
 	return 0;
 }
 

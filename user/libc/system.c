@@ -114,8 +114,8 @@ int futimens(int fd, const struct timespec times[2])
 
 int faccessat(int dirfd, const char *path, int mode, int flags)
 {
-	return (int)(flags ? CALL(__NR_faccessat2, dirfd, path, mode, flags) :
-			     CALL(__NR_faccessat, dirfd, path, mode));
+	return (int)(flags ? CALL(__NR_faccessat2, dirfd, path, mode, flags)
+			   : CALL(__NR_faccessat, dirfd, path, mode));
 }
 
 int posix_fadvise(int fd, off_t offset, off_t len, int advice)
@@ -153,12 +153,13 @@ int pselect(int count, fd_set *reads, fd_set *writes, fd_set *excepts,
 	struct {
 		const sigset_t *set;
 		size_t size;
-	} packed = { mask, sizeof(*mask) };
+	} packed = {mask, sizeof(*mask)};
 	struct timespec copy;
 
 	if (timeout)
 		copy = *timeout;
-	return (int)CALL(__NR_pselect6, count, reads, writes, excepts, timeout ? &copy : NULL, &packed);
+	return (int)CALL(__NR_pselect6, count, reads, writes, excepts, timeout ? &copy : NULL,
+			 &packed);
 }
 
 /* ---- time ---- */
@@ -204,7 +205,7 @@ int getpagesize(void)
 
 static long processors(void)
 {
-	cpu_set_t set = { 0 };
+	cpu_set_t set = {0};
 
 	return sched_getaffinity(0, sizeof(set), &set) > 0 ? CPU_COUNT(&set) : 1;
 }

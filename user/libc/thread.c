@@ -17,12 +17,12 @@
 
 #include "libc.h"
 
-#define DEFAULT_STACK_SIZE  (1UL << 20)
-#define DEFAULT_GUARD_SIZE  4096UL
-#define DESTRUCTOR_ROUNDS   4 /* POSIX's minimum: a destructor may set values again */
-#define PAGE_ALIGN(size)    (((size) + 4095UL) & -4096UL)
+#define DEFAULT_STACK_SIZE (1UL << 20)
+#define DEFAULT_GUARD_SIZE 4096UL
+#define DESTRUCTOR_ROUNDS  4 /* POSIX's minimum: a destructor may set values again */
+#define PAGE_ALIGN(size)   (((size) + 4095UL) & -4096UL)
 #define THREAD_CLONE_FLAGS                                                                         \
-	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |         \
+	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |        \
 	 CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
 
 typedef void (*destructor_fn)(void *);
@@ -98,7 +98,7 @@ static int run_destructors(struct __pthread *self)
 
 int pthread_attr_init(pthread_attr_t *attr)
 {
-	*attr = (pthread_attr_t){ PTHREAD_CREATE_JOINABLE, DEFAULT_STACK_SIZE, DEFAULT_GUARD_SIZE };
+	*attr = (pthread_attr_t){PTHREAD_CREATE_JOINABLE, DEFAULT_STACK_SIZE, DEFAULT_GUARD_SIZE};
 	return 0;
 }
 

@@ -140,7 +140,8 @@ uint64_t pagemap(pid_t pid, unsigned long addr)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return 0;
-	if (pread(fd, &word, sizeof(word), (off_t)(addr / PAGE_SIZE * sizeof(word))) != sizeof(word))
+	if (pread(fd, &word, sizeof(word), (off_t)(addr / PAGE_SIZE * sizeof(word))) !=
+	    sizeof(word))
 		word = 0;
 	close(fd);
 	return word;

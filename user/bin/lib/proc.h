@@ -12,17 +12,17 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-#define PAGE_SIZE	4096UL
-#define PAGE_SHIFT	12
-#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define PAGE_SIZE     4096UL
+#define PAGE_SHIFT    12
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /* /proc/<pid>/pagemap, one of these 64-bit words a page */
-#define PAGEMAP_PFN	((1UL << 55) - 1)
+#define PAGEMAP_PFN	  ((1UL << 55) - 1)
 #define PAGEMAP_EXCLUSIVE (1UL << 56) /* this mapping is the page's only one */
-#define PAGEMAP_GUARD	(1UL << 58)
-#define PAGEMAP_FILE	(1UL << 61) /* of a file, or shared memory */
-#define PAGEMAP_SWAPPED (1UL << 62)
-#define PAGEMAP_PRESENT (1UL << 63)
+#define PAGEMAP_GUARD	  (1UL << 58)
+#define PAGEMAP_FILE	  (1UL << 61) /* of a file, or shared memory */
+#define PAGEMAP_SWAPPED	  (1UL << 62)
+#define PAGEMAP_PRESENT	  (1UL << 63)
 
 /* One line of /proc/<pid>/maps. */
 struct map {
@@ -41,7 +41,7 @@ struct vma {
 	unsigned long start;
 	unsigned long end;
 	unsigned long identity; /* 0: none */
-	unsigned long pgoff;	/* of anonymous pages */
+	unsigned long pgoff; /* of anonymous pages */
 	char perms[5];
 	char state[12];
 	char flags[80];

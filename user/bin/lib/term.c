@@ -16,8 +16,9 @@ bool term_colours(void)
 		const char *off = getenv("NO_COLOR");
 		const char *term = getenv("TERM");
 
-		known = isatty(STDOUT_FILENO) && !(off && *off) && !(term && !strcmp(term, "dumb")) ? 1 :
-												      2;
+		known = isatty(STDOUT_FILENO) && !(off && *off) && !(term && !strcmp(term, "dumb"))
+				? 1
+				: 2;
 	}
 	return known == 1;
 }
@@ -25,9 +26,9 @@ bool term_colours(void)
 const char *colour(enum colour c)
 {
 	static const char *const sequences[COLOURS] = {
-		[PLAIN] = "\033[0m",	[FAINT] = "\033[2m",   [BOLD] = "\033[1m",
-		[RED] = "\033[31m",	[GREEN] = "\033[32m",  [YELLOW] = "\033[33m",
-		[BLUE] = "\033[34m",	[MAGENTA] = "\033[35m", [CYAN] = "\033[36m",
+		[PLAIN] = "\033[0m", [FAINT] = "\033[2m",    [BOLD] = "\033[1m",
+		[RED] = "\033[31m",  [GREEN] = "\033[32m",   [YELLOW] = "\033[33m",
+		[BLUE] = "\033[34m", [MAGENTA] = "\033[35m", [CYAN] = "\033[36m",
 	};
 
 	return term_colours() ? sequences[c] : "";

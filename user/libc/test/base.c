@@ -34,9 +34,13 @@ test(printf_formats)
 	char buf[200];
 
 	snprintf(buf, sizeof(buf), "%zu %lld %hhx %#lx %-5s| %05d %+.3e %g %c", (size_t)-1,
-		 -1234567890123LL, (unsigned char)0xff, 0xdeadbeefUL, "ab", 42, 12345.678, 0.1, 'q');
-	check_str(buf, "18446744073709551615 -1234567890123 ff 0xdeadbeef ab   | 00042 +1.235e+04 0.1 q");
-	snprintf(buf, sizeof(buf), "%.3Lf %jd %td %p", 2.5L, (intmax_t)-7, (ptrdiff_t)9, (void *)0x1000);
+		 -1234567890123LL, (unsigned char)0xff, 0xdeadbeefUL, "ab", 42, 12345.678, 0.1,
+		 'q');
+	check_str(
+		buf,
+		"18446744073709551615 -1234567890123 ff 0xdeadbeef ab   | 00042 +1.235e+04 0.1 q");
+	snprintf(buf, sizeof(buf), "%.3Lf %jd %td %p", 2.5L, (intmax_t)-7, (ptrdiff_t)9,
+		 (void *)0x1000);
 	check_str(buf, "2.500 -7 9 0x1000");
 	check_eq(snprintf(buf, zero + 4, "%s", "truncated"), 9);
 	check_str(buf, "tru");
@@ -78,7 +82,7 @@ static int compare_ints(const void *a, const void *b)
 
 test(sorting_and_searching)
 {
-	int v[] = { 9, 3, 7, 1, 5 }, key = 7;
+	int v[] = {9, 3, 7, 1, 5}, key = 7;
 
 	qsort(v, 5, sizeof(int), compare_ints);
 	check(v[0] == 1 && v[2] == 5 && v[4] == 9);
@@ -101,7 +105,7 @@ test(patterns)
 
 test(getopt_parses)
 {
-	char *argv[] = { "prog", "-a", "-bvalue", "-c", "other", "rest", NULL };
+	char *argv[] = {"prog", "-a", "-bvalue", "-c", "other", "rest", NULL};
 	int seen = 0, c;
 
 	while ((c = getopt(6, argv, "ab:c:")) != -1) {
@@ -131,7 +135,7 @@ test(environment)
 test(file_reads_and_writes)
 {
 	char *dir = scratch_dir(), buf[16] = "";
-	struct iovec iov[2] = { { "ab", 2 }, { "cdef", 4 } };
+	struct iovec iov[2] = {{"ab", 2}, {"cdef", 4}};
 	int fd;
 
 	check_eq(chdir(dir), 0);
@@ -205,7 +209,7 @@ test(descriptors)
 
 test(folders)
 {
-	static const char *const names[] = { "one", "two", "three" };
+	static const char *const names[] = {"one", "two", "three"};
 	char *dir = scratch_dir();
 	struct dirent **list, *entry;
 	long after_first;
@@ -384,7 +388,8 @@ test(memory_calls)
 	unsigned char resident[4];
 	char *p, *q;
 
-	p = check_ok(mmap(NULL, 4 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+	p = check_ok(
+		mmap(NULL, 4 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
 	p[0] = 'a';
 	check_eq(mincore(p, 4 * page, resident), 0);
 	check_eq(resident[0] & 1, 1);
@@ -409,7 +414,7 @@ test(memory_calls)
 
 test(clocks)
 {
-	struct timespec a, b, nap = { 0, 30000000 };
+	struct timespec a, b, nap = {0, 30000000};
 	struct timeval tv;
 	time_t now;
 	long ms;
@@ -448,14 +453,14 @@ test(calendar)
 
 test(poll_and_select)
 {
-	struct timespec short_time = { 0, 20000000 };
-	struct timeval soon = { 0, 20000 };
+	struct timespec short_time = {0, 20000000};
+	struct timeval soon = {0, 20000};
 	struct pollfd pfd;
 	int ends[2];
 	fd_set reads;
 
 	check_eq(pipe(ends), 0);
-	pfd = (struct pollfd){ ends[0], POLLIN, 0 };
+	pfd = (struct pollfd){ends[0], POLLIN, 0};
 	check_eq(poll(&pfd, 1, 0), 0);
 	check_eq(ppoll(&pfd, 1, &short_time, NULL), 0);
 	check_eq(short_time.tv_nsec, 20000000);
@@ -476,7 +481,7 @@ test(poll_and_select)
 
 test(terminals)
 {
-	struct termios termios = { 0 };
+	struct termios termios = {0};
 	int ends[2];
 
 	check_eq(pipe(ends), 0);

@@ -21,7 +21,8 @@ test(fork_and_wait)
 	int status;
 	pid_t pid;
 
-	child(pid) {
+	child(pid)
+	{
 		char *more = malloc(200000);
 
 		memset(more, 1, 200000);
@@ -32,19 +33,17 @@ test(fork_and_wait)
 	check(WIFEXITED(status));
 	check_eq(WEXITSTATUS(status), 41);
 	check_err(waitpid(pid, &status, 0), ECHILD);
-	child(pid)
-		raise(SIGKILL);
+	child(pid) raise(SIGKILL);
 	check_killed(pid, SIGKILL);
 	free(block);
 }
 
 test(wait_by_id)
 {
-	siginfo_t info = { 0 };
+	siginfo_t info = {0};
 	pid_t pid;
 
-	child(pid)
-		_exit(5);
+	child(pid) _exit(5);
 	check_eq(waitid(P_PID, (id_t)pid, &info, WEXITED), 0);
 	check_eq(info.si_signo, SIGCHLD);
 	check_eq(info.si_code, CLD_EXITED);
@@ -71,7 +70,8 @@ test(exit_runs_handlers_and_flushes)
 	pid_t pid;
 
 	check_eq(pipe(ends), 0);
-	child(pid) {
+	child(pid)
+	{
 		exit_pipe = ends[1];
 		check_eq(dup2(ends[1], 1), 1);
 		atexit(at_exit_one);
@@ -85,7 +85,8 @@ test(exit_runs_handlers_and_flushes)
 	check_str(buf, "21out");
 
 	check_eq(pipe(ends), 0);
-	child(pid) {
+	child(pid)
+	{
 		check_eq(dup2(ends[1], 1), 1);
 		printf("lost");
 		_exit(0);
@@ -108,11 +109,12 @@ static int ktap_as(int argc, char **argv)
 
 test(exec_passes_arguments)
 {
-	char *argv[] = { SELF, "--as", "echo", "with space", NULL };
-	char *envp[] = { "QUIRE_VAR=kept", NULL };
+	char *argv[] = {SELF, "--as", "echo", "with space", NULL};
+	char *envp[] = {"QUIRE_VAR=kept", NULL};
 	pid_t pid;
 
-	child(pid) {
+	child(pid)
+	{
 		execve(SELF, argv, envp);
 		_exit(99);
 	}
@@ -139,8 +141,8 @@ test(vfork_shares_memory)
 
 test(spawn)
 {
-	char *argv[] = { SELF, "--as", "echo", "with space", NULL };
-	char *envp[] = { "QUIRE_VAR=kept", NULL };
+	char *argv[] = {SELF, "--as", "echo", "with space", NULL};
+	char *envp[] = {"QUIRE_VAR=kept", NULL};
 	pid_t pid;
 
 	check_eq(posix_spawn(&pid, SELF, NULL, NULL, argv, envp), 0);
@@ -153,8 +155,7 @@ test(system_waits_for_its_own_child)
 	pid_t other;
 
 	check(system(NULL));
-	child(other)
-		_exit(9);
+	child(other) _exit(9);
 	check_eq(system("exit 6"), 6 << 8);
 	check_eq(system("kill -9 $$"), SIGKILL);
 	check_eq(system("test \"$PPID\" = $PPID"), 0);
@@ -219,7 +220,8 @@ static void on_info(int sig, siginfo_t *info, void *context)
 
 static void catch_info(int sig, int flags)
 {
-	struct sigaction act = { .sa_sigaction = on_info, .sa_flags = (unsigned int)flags | SA_SIGINFO };
+	struct sigaction act = {.sa_sigaction = on_info,
+				.sa_flags = (unsigned int)flags | SA_SIGINFO};
 
 	check_eq(sigaction(sig, &act, NULL), 0);
 }
@@ -231,13 +233,13 @@ test(signal_numbers_are_linux)
 	check_eq(SA_RESTART, 0x10000000);
 	check_eq(sizeof(siginfo_t), 128);
 	check_eq(sizeof(struct sigaction), 32);
-	check_err(sigaction(SIGKILL, &(struct sigaction){ .sa_handler = SIG_IGN }, NULL), EINVAL);
+	check_err(sigaction(SIGKILL, &(struct sigaction){.sa_handler = SIG_IGN}, NULL), EINVAL);
 }
 
 test(handlers_get_information)
 {
 	struct sigaction old;
-	union sigval value = { .sival_int = 77 };
+	union sigval value = {.sival_int = 77};
 
 	catch_info(SIGUSR1, 0);
 	check_eq(raise(SIGUSR1), 0);
@@ -277,8 +279,8 @@ test(masks_hold_signals_back)
 
 test(signals_can_be_waited_for)
 {
-	struct timespec none = { 0, 0 };
-	union sigval value = { .sival_int = -3 };
+	struct timespec none = {0, 0};
+	union sigval value = {.sival_int = -3};
 	siginfo_t info;
 	sigset_t set;
 	int sig;
@@ -297,10 +299,11 @@ test(signals_can_be_waited_for)
 
 static void interrupt_soon(pid_t target)
 {
-	struct timespec nap = { 0, 50000000 };
+	struct timespec nap = {0, 50000000};
 	pid_t pid;
 
-	child(pid) {
+	child(pid)
+	{
 		nanosleep(&nap, NULL);
 		kill(target, SIGUSR1);
 		nanosleep(&nap, NULL);
@@ -319,7 +322,7 @@ static void on_write(int sig)
 
 test(calls_are_interrupted_or_restarted)
 {
-	struct sigaction writer = { .sa_handler = on_write };
+	struct sigaction writer = {.sa_handler = on_write};
 	int ends[2];
 	char c;
 
@@ -352,8 +355,8 @@ static void on_alternate(int sig)
 
 test(alternate_stack)
 {
-	struct sigaction act = { .sa_handler = on_alternate, .sa_flags = SA_ONSTACK };
-	stack_t ss = { .ss_size = SIGSTKSZ * 4 }, old;
+	struct sigaction act = {.sa_handler = on_alternate, .sa_flags = SA_ONSTACK};
+	stack_t ss = {.ss_size = SIGSTKSZ * 4}, old;
 
 	ss.ss_sp = alternate = malloc(ss.ss_size);
 	check_eq(sigaltstack(&ss, NULL), 0);
@@ -392,8 +395,9 @@ test(abort_kills)
 {
 	pid_t pid;
 
-	child(pid) {
-		struct rlimit none = { 0, 0 };
+	child(pid)
+	{
+		struct rlimit none = {0, 0};
 
 		setrlimit(RLIMIT_CORE, &none);
 		signal(SIGABRT, on_plain);
@@ -404,7 +408,7 @@ test(abort_kills)
 
 test(alarm_rings)
 {
-	struct timespec nap = { 20, 0 };
+	struct timespec nap = {20, 0};
 
 	catch_info(SIGALRM, 0);
 	check_eq(alarm(1), 0);

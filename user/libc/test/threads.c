@@ -59,8 +59,7 @@ test(many_threads_one_after_the_other)
 static void *locals(void *arg)
 {
 	(void)arg;
-	if (local_set != 1234 || local_zero || local_far[199] ||
-	    (unsigned long)local_far % 32)
+	if (local_set != 1234 || local_zero || local_far[199] || (unsigned long)local_far % 32)
 		return (void *)1;
 	local_set = local_zero = 7;
 	return &local_set;
@@ -130,7 +129,7 @@ test(mutex_types)
 {
 	pthread_mutexattr_t attr;
 	pthread_mutex_t m;
-	struct timespec past = { 1, 0 };
+	struct timespec past = {1, 0};
 
 	pthread_mutexattr_init(&attr);
 	check_eq(pthread_mutexattr_settype(&attr, 9), EINVAL);
@@ -241,7 +240,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void slow_init(void)
 {
-	struct timespec nap = { 0, 20000000 };
+	struct timespec nap = {0, 20000000};
 
 	nanosleep(&nap, NULL);
 	counter++;
@@ -328,8 +327,9 @@ test(stacks_have_a_guard)
 {
 	pid_t pid;
 
-	child(pid) {
-		struct sigaction dfl = { .sa_handler = SIG_DFL };
+	child(pid)
+	{
+		struct sigaction dfl = {.sa_handler = SIG_DFL};
 
 		sigaction(SIGSEGV, &dfl, NULL);
 		join(start(overflow, NULL));
@@ -339,7 +339,7 @@ test(stacks_have_a_guard)
 
 static void *churn(void *arg)
 {
-	char *blocks[64] = { 0 };
+	char *blocks[64] = {0};
 	unsigned int seed = (unsigned int)(long)arg;
 
 	for (int i = 0; i < 5000; i++) {
@@ -411,7 +411,8 @@ test(exit_flushes_what_threads_printed)
 	pid_t pid;
 
 	check_eq(pipe(ends), 0);
-	child(pid) {
+	child(pid)
+	{
 		check_eq(dup2(ends[1], 1), 1);
 		join(start(say, "kept"));
 		exit(0);
@@ -423,7 +424,7 @@ test(exit_flushes_what_threads_printed)
 
 static void *exit_later(void *arg)
 {
-	struct timespec nap = { 0, 30000000 };
+	struct timespec nap = {0, 30000000};
 
 	(void)arg;
 	nanosleep(&nap, NULL);
@@ -438,7 +439,8 @@ test(the_last_thread_ends_the_process)
 	pid_t pid;
 
 	check_eq(pipe(ends), 0);
-	child(pid) {
+	child(pid)
+	{
 		check_eq(dup2(ends[1], 1), 1);
 		start(exit_later, NULL);
 		pthread_exit(NULL);
