@@ -357,19 +357,30 @@ long mapping_write(struct address_space *m, const void *buf, size_t n, u64 pos)
 
 /* ---- Leaving ---- */
 
-/* Take f out of the cache; nothing maps it any more. Who holds a reference keeps the contents. */
-static void remove_folio(struct address_space *m, struct folio *f)
+unsigned long filemap_detach_folio(struct address_space *m, struct folio *f)
 {
+	unsigned long index;
+
 	folio_lock(f);
 	spin_lock(&m->lock);
-	xa_erase(&m->pages, f->page.index);
-	smp_store_release(&f->page.mapping.word, 0UL);
+	index = f->page.index;
+	xa_erase(&m->pages, index);
+	WRITE_ONCE(f->page.index, ~0UL);
 	spin_unlock(&m->lock);
 	folio_unlock(f);
 	uncharge_page(m);
 	atomic_dec(&nr_cached);
 	if (m->shmem)
 		atomic_dec(&nr_shmem);
+	return index;
+}
+
+/* Who holds a reference keeps the contents. */
+void filemap_release_folio(struct folio *f)
+{
+	folio_lock(f);
+	smp_store_release(&f->page.mapping.word, 0UL);
+	folio_unlock(f);
 	folio_put(f); /* the cache's reference: C2 */
 }
 
@@ -383,7 +394,8 @@ void filemap_remove_range(struct address_space *m, unsigned long first, unsigned
 	do {
 		n = mapping_get_batch(m, first, last, batch, REMOVE_BATCH);
 		for (unsigned int i = 0; i < n; i++) {
-			remove_folio(m, batch[i]);
+			filemap_detach_folio(m, batch[i]);
+			filemap_release_folio(batch[i]);
 			folio_put(batch[i]);
 		}
 		sched_yield_point();

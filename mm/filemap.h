@@ -3,7 +3,7 @@
  * object's only storage. Theory in filemap.c; the VMAs of an object in i_mmap.c.
  *
  *   C1  a folio is in at most one cache; mapping and index of a cached folio say where. They change only under
- *       the folio lock and m->lock.
+ *       the folio lock and m->lock. mapping is 0 only when no entry maps the folio any more.
  *   C2  each cached folio carries one reference of the cache.
  *   C3  no cached folio lies wholly beyond size, except while a write that extends the file is under way.
  *   C4  a file VMA is in its object's i_mmap from before its first page-table entry until after its last.

@@ -14,87 +14,25 @@
  * no page table is freed underneath (A7). It holds no mmap_lock: faults go on, see filemap.c.
  */
 #include "kernel/lib/string.h"
-#include "mm/anon.h"
 #include "mm/filemap_internal.h"
-#include "mm/pgtable.h"
-#include "mm/rmap.h"
-#include "mm/tlb.h"
-
-struct zap {
-	struct tlb_batch tlb;
-	struct vma *vma;
-	bool copies; /* anonymous pages of private mappings, too */
-};
-
-static enum mm_counter counter_of(struct folio *f, struct vma *v)
-{
-	if (folio_is_anon(f))
-		return MM_ANONPAGES;
-	return file_mapping(v->file)->shmem ? MM_SHMEMPAGES : MM_FILEPAGES;
-}
-
-/* One present entry goes. => its table locked, room in the batch */
-static void zap_entry(struct zap *z, struct pt_iter *it)
-{
-	pte_t old = pt_xchg(it->slot, PTE_NONE);
-	struct page *page = pte_page(old);
-	struct folio *f;
-
-	tlb_note(&z->tlb, it->addr, it->level);
-	if (!page)
-		return;
-	f = page_folio(page);
-	if (pte_dirty(old))
-		page_set(&f->page, PG_DIRTY);
-	atomic_dec(&z->vma->mm->counters[counter_of(f, z->vma)]);
-	rmap_remove(f, page);
-	tlb_put_page(&z->tlb, page);
-}
-
-static bool to_be_zapped(const struct zap *z, pte_t e)
-{
-	struct page *page;
-
-	if (!pte_present(e))
-		return false;
-	page = pte_page(e);
-	return z->copies || !page || !folio_is_anon(page_folio(page));
-}
-
-/* => where to go on; `end` when done */
-static unsigned long zap_some(struct zap *z, unsigned long start, unsigned long end)
-{
-	struct pt_iter it;
-
-	pt_for_each(&it, z->vma->mm, start, end) {
-		if (tlb_full(&z->tlb)) {
-			start = it.addr;
-			pt_iter_end(&it);
-			return start;
-		}
-		if (to_be_zapped(z, it.pte))
-			zap_entry(z, &it);
-	}
-	return end;
-}
+#include "mm/vma_ops.h"
 
 static void zap_vma(struct vma *v, unsigned long first, unsigned long last, bool copies)
 {
-	struct zap z = { .vma = v, .copies = copies };
 	unsigned long start = v->start, end = v->end;
+	struct tlb_batch tlb;
 
 	if (first > v->file_pgoff)
 		start += (first - v->file_pgoff) << PAGE_SHIFT;
 	if (last < v->file_pgoff + vma_pages(v) - 1)
 		end = v->start + ((last + 1 - v->file_pgoff) << PAGE_SHIFT);
 	read_lock(&v->mm->lazy_root.rmap_lock);
-	tlb_begin(&z.tlb, v->mm);
-	while (start < end) {
-		start = zap_some(&z, start, end);
-		if (start < end)
-			tlb_flush(&z.tlb);
-	}
-	tlb_end(&z.tlb);
+	tlb_begin(&tlb, v->mm);
+	if (copies)
+		zap_range(&tlb, v, start, end, false);
+	else
+		zap_range_cached(&tlb, v, start, end);
+	tlb_end(&tlb);
 	read_unlock(&v->mm->lazy_root.rmap_lock);
 }
 
@@ -139,11 +77,24 @@ void mapping_truncate(struct address_space *m, u64 size)
 	clear_tail(m, size);
 }
 
-/* Nothing tells a fault that a hole is being made, as size does for a truncation: one that began before the folios
- * left may set an entry after the first walk, and the second finds it. */
+#define PUNCH_BATCH 16
+
+/* A hole leaves the size alone, so a fault that looked a folio up before would not learn of it: the folio leaves the
+ * cache first, with an index that filemap_still_cached() refuses, and is let go when no entry maps it any more. */
 void mapping_punch(struct address_space *m, unsigned long first, unsigned long last)
 {
-	zap_mappings(m, first, last, false);
-	filemap_remove_range(m, first, last);
-	zap_mappings(m, first, last, false);
+	struct folio *batch[PUNCH_BATCH];
+	unsigned long indexes[PUNCH_BATCH];
+	unsigned int n;
+
+	while ((n = mapping_get_batch(m, first, last, batch, PUNCH_BATCH))) {
+		for (unsigned int i = 0; i < n; i++)
+			indexes[i] = filemap_detach_folio(m, batch[i]);
+		zap_mappings(m, indexes[0], indexes[n - 1], false);
+		for (unsigned int i = 0; i < n; i++) {
+			filemap_release_folio(batch[i]);
+			folio_put(batch[i]);
+		}
+		first = indexes[n - 1] + 1;
+	}
 }

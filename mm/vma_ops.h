@@ -84,6 +84,8 @@ void vma_count(struct vma *v, long pages);
 
 /* zap.c: take entries of [start, end) out of v's tables. guards: markers too, else they stay. */
 void zap_range(struct tlb_batch *tlb, struct vma *v, unsigned long start, unsigned long end, bool guards);
+/* As above, but markers and anonymous pages stay: only what is the file's own goes. */
+void zap_range_cached(struct tlb_batch *tlb, struct vma *v, unsigned long start, unsigned long end);
 
 /* Which resident counter a mapped page of this folio is in. */
 enum mm_counter folio_counter(const struct folio *f);

@@ -5,6 +5,7 @@
  *	leaf             none         entry count - 1; the entry's reference goes to the batch
  *	zero page        none         (not counted)
  *	guard marker     stays, or none when the VMA or its range itself goes away
+ *	anonymous page   stays where only the file's own pages are to go (a hole is made)
  *
  * The batch flushes before it frees (mm/tlb.h). Tables stay: pt_free_empty() is for those who hold rmap_lock.
  *
@@ -26,6 +27,7 @@ struct zap {
 	struct tlb_batch *tlb;
 	struct mm *mm;
 	bool guards;
+	bool cached_only;
 	long gone[MM_COUNTERS]; /* pages */
 };
 
@@ -34,15 +36,29 @@ static void zap_leaf(struct zap *z, struct pt_iter *it)
 {
 	pte_t old = pt_xchg(it->slot, PTE_NONE);
 	struct page *page = pte_page(old);
+	enum mm_counter kind;
 	struct folio *f;
 
 	tlb_note(z->tlb, it->addr, it->level);
 	if (!page)
 		return;
 	f = page_folio(page);
-	z->gone[folio_counter(f)] += PT_LEVEL_SIZE(it->level) >> PAGE_SHIFT;
+	kind = folio_counter(f);
+	z->gone[kind] += PT_LEVEL_SIZE(it->level) >> PAGE_SHIFT;
+	if (kind != MM_ANONPAGES && pte_dirty(old))
+		page_set(&f->page, PG_DIRTY);
 	rmap_remove(f, page);
 	tlb_put_page(z->tlb, &f->page);
+}
+
+static bool stays(const struct zap *z, pte_t e)
+{
+	struct page *page;
+
+	if (pte_is_marker(e))
+		return !z->guards;
+	page = z->cached_only ? pte_page(e) : NULL;
+	return page && folio_is_anon(page_folio(page));
 }
 
 static bool straddles(const struct pt_iter *it, unsigned long start, unsigned long end)
@@ -56,16 +72,14 @@ static unsigned long zap_some(struct zap *z, unsigned long start, unsigned long 
 	struct pt_iter it;
 
 	pt_for_each(&it, z->mm, start, end) {
-		bool marker = pte_is_marker(it.pte);
-
-		if (marker && !z->guards)
+		if (stays(z, it.pte))
 			continue;
 		if (it.level > 1 && straddles(&it, start, end)) {
 			*split_at = max(it.addr, start);
 			pt_iter_end(&it);
 			return *split_at;
 		}
-		if (marker) {
+		if (pte_is_marker(it.pte)) {
 			pt_set(it.slot, PTE_NONE);
 			continue;
 		}
@@ -78,22 +92,35 @@ static unsigned long zap_some(struct zap *z, unsigned long start, unsigned long 
 	return end;
 }
 
+static void zap_all(struct zap *z, unsigned long start, unsigned long end)
+{
+	while (start < end) {
+		unsigned long split_at = 0;
+
+		start = zap_some(z, start, end, &split_at);
+		if (tlb_full(z->tlb))
+			tlb_flush(z->tlb);
+		/* No memory for the table that a split needs: a leaf this large is not made where that could hurt. */
+		if (split_at && pt_split_leaf(z->mm, split_at))
+			panic("no page table to split the leaf at %lx with", split_at);
+	}
+	for (int i = 0; i < MM_COUNTERS; i++)
+		if (z->gone[i])
+			atomic_long_add(&z->mm->counters[i], -z->gone[i]);
+}
+
 void zap_range(struct tlb_batch *tlb, struct vma *v, unsigned long start, unsigned long end, bool guards)
 {
 	struct zap z = { .tlb = tlb, .mm = v->mm, .guards = guards };
 
 	debug_assert(start >= v->start && end <= v->end);
-	while (start < end) {
-		unsigned long split_at = 0;
+	zap_all(&z, start, end);
+}
 
-		start = zap_some(&z, start, end, &split_at);
-		if (tlb_full(tlb))
-			tlb_flush(tlb);
-		/* No memory for the table that a split needs: a leaf this large is not made where that could hurt. */
-		if (split_at && pt_split_leaf(z.mm, split_at))
-			panic("no page table to split the leaf at %lx with", split_at);
-	}
-	for (int i = 0; i < MM_COUNTERS; i++)
-		if (z.gone[i])
-			atomic_long_add(&z.mm->counters[i], -z.gone[i]);
+void zap_range_cached(struct tlb_batch *tlb, struct vma *v, unsigned long start, unsigned long end)
+{
+	struct zap z = { .tlb = tlb, .mm = v->mm, .cached_only = true };
+
+	debug_assert(start >= v->start && end <= v->end);
+	zap_all(&z, start, end);
 }
