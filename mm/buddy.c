@@ -23,7 +23,7 @@
  * row is unmapped in a row, and page_free_many() gives it back as blocks, not frame by frame.
  *
  * Reserve: GFP_USER fails while fewer than `reserve` frames are free; the kernel's own requests may take them, so
- * that the way out of a shortage (page tables, a signal frame, exit) still finds memory.
+ * that the way out of a shortage (a signal frame, a message, exit) still finds memory.
  *
  * Debug builds fill freed frames and look at them when they are handed out again: a write after free panics.
  *
