@@ -228,9 +228,13 @@ static int move_whole_vma(struct remap *r, struct vma *v)
 	/* From here on nothing fails. The copy may have merged with v itself: look v up again by its place. */
 	copy = vma_insert_commit(&ins);
 	tlb_begin(&tlb, mm);
+	if (copy->file) /* a truncation that has passed the copy must not miss what moves there (C5) */
+		filemap_lock_maps(copy->file);
 	vma_rmap_lock(copy);
 	move_entries(&tlb, mm, r->addr, moved, r->new_addr);
 	vma_rmap_unlock(copy);
+	if (copy->file)
+		filemap_unlock_maps(copy->file);
 	tlb_end(&tlb);
 	trace(mremap, mm, r->addr, r->new_addr, moved);
 	leave_old_place(r, vma_test(copy, VMA_ACCOUNT) ? r->old_len >> PAGE_SHIFT : 0);
