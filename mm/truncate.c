@@ -11,7 +11,8 @@
  * only the file's own pages: a private copy of a page is the process's. Guard markers stay in either case.
  *
  * The walk holds i_mmap_lock, so no VMA comes, goes or changes its bounds, and each mm's rmap_lock for reading, so
- * no page table is freed underneath (A7). It holds no mmap_lock: faults go on, see filemap.c.
+ * no page table is freed underneath (A7). It holds no mmap_lock: faults go on, see filemap.c; and mm_quiesce keeps
+ * mm_check() from looking in the middle of it.
  */
 #include "kernel/lib/string.h"
 #include "mm/filemap_internal.h"
@@ -72,8 +73,10 @@ void mapping_truncate(struct address_space *m, u64 size)
 	spin_unlock(&m->lock);
 	if (size >= old)
 		return;
+	read_lock(&mm_quiesce);
 	zap_mappings(m, first, FILE_PAGES_MAX, true);
 	filemap_remove_range(m, first, FILE_PAGES_MAX);
+	read_unlock(&mm_quiesce);
 	clear_tail(m, size);
 }
 
@@ -87,6 +90,7 @@ void mapping_punch(struct address_space *m, unsigned long first, unsigned long l
 	unsigned long indexes[PUNCH_BATCH];
 	unsigned int n;
 
+	read_lock(&mm_quiesce);
 	while ((n = mapping_get_batch(m, first, last, batch, PUNCH_BATCH))) {
 		for (unsigned int i = 0; i < n; i++)
 			indexes[i] = filemap_detach_folio(m, batch[i]);
@@ -97,4 +101,5 @@ void mapping_punch(struct address_space *m, unsigned long first, unsigned long l
 		}
 		first = indexes[n - 1] + 1;
 	}
+	read_unlock(&mm_quiesce);
 }
