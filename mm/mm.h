@@ -8,10 +8,11 @@
  * Locks, outermost first (the whole order: enum lock_rank):
  *   mmap_lock   VMAs: shape for writing, lookup for reading. Faults read.
  *   folio lock  mapping and index of a folio
+ *   i_mmap_lock which VMAs map a file (mm/filemap.h)
+ *   anon_lock   one winner for a VMA's first identity, under mmap_lock for reading
  *   anon_vma->root->lock   interval trees of one family of anon_vmas
  *   rmap_lock   the VMA tree and the existence of page tables, against rmap walkers who hold no mmap_lock:
  *               they read, whoever changes tree or frees tables writes (while already holding mmap_lock)
- *   anon_lock   one winner for a VMA's first identity, under mmap_lock for reading
  *   pt_lock, table locks   entries
  */
 #ifndef MM_MM_H
