@@ -23,7 +23,11 @@ struct boot_info {
 };
 extern struct boot_info boot_info;
 
-/* Called by arch on the boot CPU: physical map, GDT, IDT, per-CPU area and console work; interrupts off. */
+/* `panic=exit` is among the arguments: start.S looks for it before anything else can fail. */
+extern bool boot_panic_exit;
+
+/* Called by arch on the boot CPU: physical map, GDT, IDT, per-CPU area, clock and UARTs work; interrupts off, current is
+ * NULL (set_current() names the idle task). The stack is a kernel stack like others; it is never freed. */
 __noreturn void kernel_main(void);
 
 #endif

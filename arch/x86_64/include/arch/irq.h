@@ -9,7 +9,7 @@ struct task;
 /* User registers as entry.S saves them, lowest address first (Linux's pt_regs order). */
 struct regs {
 	u64 r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
-	u64 orig_rax; /* system-call number, or the trap's error code; -1 elsewhere */
+	u64 orig_rax; /* system-call number; -1 when not in a system call */
 	u64 rip, cs, rflags, rsp, ss;
 };
 
@@ -18,10 +18,12 @@ static inline bool regs_from_user(const struct regs *r)
 	return (r->cs & 3) == 3;
 }
 
-/* Kernel side of a task switch: callee-saved registers and stack pointer. */
+#define HZ 250 /* ticks a second; Linux's default */
+
+/* Kernel side of a task switch: stack pointer; callee-saved registers are on the stack. */
 struct arch_task {
-	unsigned long sp;	 /* kernel stack pointer while not running */
-	unsigned long fs_base, gs_base; /* user's */
+	unsigned long sp;	 /* while not running */
+	unsigned long fs_base, gs_base; /* user's, while not running */
 	void *fpu;		 /* XSAVE or FXSAVE area, 64-byte aligned, arch_fpu_size() bytes */
 };
 
@@ -36,9 +38,10 @@ void arch_task_init_kernel(struct task *t, void (*fn)(void *), void *arg);
 struct regs *task_regs(struct task *t); /* user registers at the top of t's kernel stack */
 int arch_task_alloc(struct task *t);	/* FPU area; 0 or -ENOMEM */
 void arch_task_free(struct task *t);
-void arch_fpu_copy(struct task *to, struct task *from); /* fork: current's live state included */
+/* fork: FPU, FS and GS base of `to` are those of `from`, which is current: its live state. */
+void arch_fpu_copy(struct task *to, struct task *from);
 void arch_fpu_reset(struct task *t);			/* exec */
-size_t arch_fpu_size(void); /* bytes of the XSAVE image that signal frames carry */
+size_t arch_fpu_size(void); /* bytes of the image that signal frames carry, Linux's trailing magic word included */
 /* Signal frames: user's FPU image <-> current. => 0 or -EFAULT */
 int arch_fpu_to_user(void __user *dst);
 int arch_fpu_from_user(const void __user *src);
@@ -47,16 +50,17 @@ void arch_set_gs_base(unsigned long base);
 
 /* Ask another CPU to reschedule; run fn(arg) on all other CPUs and wait (interrupts on). */
 void arch_send_resched(unsigned int cpu);
-void arch_call_others(void (*fn)(void *), void *arg);
+void arch_call_others(void (*fn)(void *), void *arg); /* fn: interrupts off, in interrupt context */
 void arch_start_aps(void); /* every other CPU ends in sched_cpu_main() */
 void arch_timer_start(void); /* this CPU's periodic tick, HZ a second: calls timer_tick() */
 u64 arch_wallclock(void); /* seconds since 1970, from the CMOS clock, read once */
-void arch_idle(void); /* => interrupts off in; waits for one with them on */
+void arch_idle(void); /* => interrupts off in; waits for one; they are on afterwards */
 
 /* Called by entry.S / trap.c, supplied by kernel/: */
 struct regs;
 void syscall_dispatch(struct regs *r);	     /* interrupts on; result goes to r->rax */
-void return_to_user(struct regs *r);	     /* before every return to user mode: signals, reschedule */
+/* Signals, reschedule: before a return to user mode with task->return_work set, again until it is 0. => interrupts on */
+void return_to_user(struct regs *r);
 void timer_tick(bool from_user);	     /* interrupts off */
 void trap_to_signal(int sig, int si_code, unsigned long addr, int trapno, u64 error, struct regs *r);
 void uart_interrupt(unsigned int port);      /* ttyS<port> has input */
