@@ -82,6 +82,7 @@ int guard_install(struct tlb_batch *tlb, struct vma *v, unsigned long start, uns
 		tlb_flush(tlb);
 		start = in.resume;
 	}
+	mm_note_resident(v->mm);
 	for (int i = 0; i < MM_COUNTERS; i++)
 		if (in.gone[i])
 			atomic_long_add(&v->mm->counters[i], -in.gone[i]);

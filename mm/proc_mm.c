@@ -149,6 +149,7 @@ void proc_mm_sizes(struct mm *mm, struct mm_sizes *out)
 
 	out->vsize = mm->total_vm << PAGE_SHIFT;
 	out->rss = resident(&z);
+	out->peak_rss = max(mm->hiwater_rss, out->rss);
 }
 
 int proc_statm(struct seq *s, struct mm *mm)

@@ -15,8 +15,8 @@ int proc_smaps_next(struct seq *s, struct mm *mm, u64 *cookie);
 int proc_smaps_rollup(struct seq *s, struct mm *mm);
 int proc_statm(struct seq *s, struct mm *mm);
 void proc_status_mm(struct seq *s, struct mm *mm); /* the Vm*, Rss* lines */
-struct mm_sizes { unsigned long vsize, rss; };
-void proc_mm_sizes(struct mm *mm, struct mm_sizes *out); /* bytes and pages, for stat */
+struct mm_sizes { unsigned long vsize, rss, peak_rss; };
+void proc_mm_sizes(struct mm *mm, struct mm_sizes *out); /* bytes, pages, pages: for stat and getrusage */
 /* pagemap: entries of 8 bytes, position in bytes. => bytes stored into buf or -errno */
 long proc_pagemap_read(struct mm *mm, u64 *buf, size_t n, u64 pos);
 /* /proc/<pid>/mm/:

@@ -90,6 +90,16 @@ void zap_range_cached(struct tlb_batch *tlb, struct vma *v, unsigned long start,
 /* Which resident counter a mapped page of this folio is in. */
 enum mm_counter folio_counter(const struct folio *f);
 
+/* Resident pages are about to become fewer: what they were may have been their peak (VmHWM). */
+static inline void mm_note_resident(struct mm *mm)
+{
+	unsigned long n = atomic_read(&mm->counters[MM_ANONPAGES]) + atomic_read(&mm->counters[MM_FILEPAGES]) +
+			  atomic_read(&mm->counters[MM_SHMEMPAGES]);
+
+	if (n > mm->hiwater_rss)
+		mm->hiwater_rss = n;
+}
+
 /* mm->vmas.count + extra would exceed vm.max_map_count */
 static inline bool map_count_exceeded(const struct mm *mm, unsigned int extra)
 {

@@ -104,6 +104,7 @@ static void zap_all(struct zap *z, unsigned long start, unsigned long end)
 		if (split_at && pt_split_leaf(z->mm, split_at))
 			panic("no page table to split the leaf at %lx with", split_at);
 	}
+	mm_note_resident(z->mm);
 	for (int i = 0; i < MM_COUNTERS; i++)
 		if (z->gone[i])
 			atomic_long_add(&z->mm->counters[i], -z->gone[i]);
