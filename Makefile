@@ -56,10 +56,12 @@ $(CONFIG_H): Kconfig scripts/lib/kconfig.py $(wildcard $(CONFIG))
 	@$(PYTHON) scripts/lib/kconfig.py $(CONFIG) $@
 	@touch $@
 
-# What the objects were compiled with: another compiler or other flags compile them again.
+# What the objects were compiled with: another compiler or other flags compile them again. Not so -Werror, which changes no
+# object: scripts/test would otherwise compile everything again after scripts/run, and the reverse.
+COMPILED_WITH := $(CC) $(KCPPFLAGS) $(filter-out -Werror,$(KCFLAGS))
 $(BUILD_ID): FORCE
 	@mkdir -p $(@D)
-	@echo '$(CC) $(KCPPFLAGS) $(KCFLAGS)' | cmp -s - $@ || echo '$(CC) $(KCPPFLAGS) $(KCFLAGS)' >$@
+	@echo '$(COMPILED_WITH)' | cmp -s - $@ || echo '$(COMPILED_WITH)' >$@
 
 $(O)/obj/%.c.o: %.c $(CONFIG_H) $(BUILD_ID)
 	@mkdir -p $(@D)
