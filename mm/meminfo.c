@@ -77,6 +77,13 @@ static void put_virtual(struct seq *s)
 	proc_kb(s, "Hugetlb:", 0);
 }
 
+static void put_direct_map(struct seq *s)
+{
+	proc_kb(s, "DirectMap4k:", mmu_direct_bytes(1) >> 10);
+	proc_kb(s, "DirectMap2M:", mmu_direct_bytes(2) >> 10);
+	proc_kb(s, "DirectMap1G:", mmu_direct_bytes(3) >> 10);
+}
+
 int proc_meminfo(struct seq *s)
 {
 	struct frame_census c;
@@ -95,6 +102,7 @@ int proc_meminfo(struct seq *s)
 	put_pages(s, "Shmem:", filemap_nr_shmem());
 	put_kernel(s, &b);
 	put_virtual(s);
+	put_direct_map(s);
 	return 0;
 }
 

@@ -142,6 +142,13 @@ static int largest_level(unsigned long addr, u64 phys, u64 size)
 	return 1;
 }
 
+static u64 direct_bytes[PT_LEAF_LEVEL_KERNEL + 1];
+
+u64 mmu_direct_bytes(int level)
+{
+	return direct_bytes[level];
+}
+
 static void map(unsigned long addr, u64 phys, u64 size, u64 prot)
 {
 	while (size) {
@@ -151,6 +158,8 @@ static void map(unsigned long addr, u64 phys, u64 size, u64 prot)
 
 		assert(pte_none(*e));
 		*e = pte_make(phys >> PAGE_SHIFT, (pgprot_t){ prot }, level);
+		if (addr >= PHYSMAP_BASE && addr < VMAP_BASE)
+			direct_bytes[level] += step;
 		addr += step;
 		phys += step;
 		size -= step;

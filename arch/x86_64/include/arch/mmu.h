@@ -21,6 +21,9 @@ static inline u64 virt_to_phys(const void *v) /* v: in the physical map only */
 	return (u64)v - PHYSMAP_BASE;
 }
 
+/* How much of the physical map is made of leaves of this level, 1 to 3: DirectMap4k .. of /proc/meminfo. */
+u64 mmu_direct_bytes(int level);
+
 /* Prepare a fresh, cleared top-level table for user use: fills in the kernel's half. */
 void mmu_new_top(pte_t *top);
 
