@@ -118,7 +118,7 @@ void waitq_wake_one(struct waitq *wq);
 void waitq_wake_all(struct waitq *wq);
 
 /* A waiter, on its task's stack. Usage, where `cond` is re-tested after every wake-up:
- *	struct waiter w;
+ *	struct waiter w = {};
  *	for (;;) {
  *		waitq_prepare(&wq, &w, interruptible);
  *		if (cond) break;
@@ -136,7 +136,7 @@ void waitq_finish(struct waitq *wq, struct waiter *w);
 
 #define wait_event(wq, cond)                                                                       \
 	do {                                                                                       \
-		struct waiter w_;                                                                  \
+		struct waiter w_ = {};                                                                \
 		for (;;) {                                                                         \
 			waitq_prepare(wq, &w_, false);                                             \
 			if (cond)                                                                  \
@@ -149,7 +149,7 @@ void waitq_finish(struct waitq *wq, struct waiter *w);
 /* 0, or -EINTR when a signal came first. */
 #define wait_event_interruptible(wq, cond)                                                         \
 	({                                                                                         \
-		struct waiter w_;                                                                  \
+		struct waiter w_ = {};                                                                \
 		int ret_ = 0;                                                                      \
 		for (;;) {                                                                         \
 			waitq_prepare(wq, &w_, true);                                              \

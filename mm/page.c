@@ -45,7 +45,7 @@ bool folio_trylock(struct folio *f)
 static __noinline void folio_lock_slow(struct folio *f)
 {
 	struct waitq *wq = folio_queue(f);
-	struct waiter w;
+	struct waiter w = {};
 
 	for (;;) {
 		waitq_prepare(wq, &w, false);
@@ -77,7 +77,7 @@ void folio_unlock(struct folio *f)
 void folio_wait_unlocked(struct folio *f)
 {
 	struct waitq *wq = folio_queue(f);
-	struct waiter w;
+	struct waiter w = {};
 
 	if (!folio_locked(f))
 		return;

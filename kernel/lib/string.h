@@ -1,4 +1,7 @@
-/* Strings and memory. memcpy, memmove, memset and memcmp are also called by compiler-made code. */
+/*
+ * Strings and memory. memcpy, memmove, memset and memcmp are also called by compiler-made code; the first three
+ * are the port's, in assembly.
+ */
 #ifndef KERNEL_LIB_STRING_H
 #define KERNEL_LIB_STRING_H
 

@@ -14,7 +14,7 @@
  *
  * An entry is any pointer but NULL, which means "nothing here". Pure: the caller serialises, readers
  * included. Stores may be made with a spinlock held: memory comes from xa_node_alloc(), which does not
- * sleep. A caller that must not fail under its lock reserves before: xa_reserve().
+ * sleep.
  */
 #ifndef KERNEL_LIB_XARRAY_H
 #define KERNEL_LIB_XARRAY_H
@@ -59,22 +59,6 @@ void *xa_find(const struct xarray *xa, unsigned long *index, unsigned long last)
  * => last must be below ULONG_MAX */
 #define xa_for_each_range(xa, index, entry, first, last)                                           \
 	for ((index) = (first); (index) <= (last) && ((entry) = xa_find(xa, &(index), last)); (index)++)
-
-/*
- * Nodes set aside, enough for one store at any index below 2^36 slots... of any tree: the store that follows
- * with the reservation cannot fail. Made before a lock is taken, dropped after it is released.
- */
-#define XA_HEIGHT_MAX 11 /* 64 bits / 6 */
-struct xa_reserve {
-	struct xa_node *nodes[2 * XA_HEIGHT_MAX];
-	unsigned int nr;
-};
-/* Enough nodes for one store at `index` in a tree of any height up to the one `highest` needs.
- * => 0 or -ENOMEM, holding nothing */
-int xa_reserve(struct xa_reserve *r, unsigned long highest) __must_check;
-void xa_unreserve(struct xa_reserve *r);
-/* As xa_store(), taking nodes from r first: cannot fail for indices and trees up to `highest`. */
-void xa_store_reserved(struct xarray *xa, unsigned long index, void *entry, struct xa_reserve *r);
 
 /* Free every node; entries are the caller's. The array is empty afterwards. */
 void xa_destroy(struct xarray *xa);
