@@ -5,8 +5,8 @@
  * KERNEL_BASE in ascending order, and their names. The empty tables here are the first link's.
  *
  * Every function keeps a frame pointer. A frame is believed when it lies in a kernel stack or the boot stack; the
- * chain ends at a 0, at anything else, or after MAX_FRAMES. Entries from interrupts have no frame of their own: the
- * interrupted function's line is the one with the trap's registers, if they are given.
+ * chain ends at a 0, at anything else, or after MAX_FRAMES. An entry from an interrupt has no frame of its own, but its
+ * struct regs lies at a fixed place above its handler's frame, and tells what was interrupted.
  */
 #include "arch/x86_64/x86.h"
 #include "kernel/printk.h"
@@ -57,6 +57,18 @@ static bool frame_ok(const struct frame *f)
 	return IS_ALIGNED(a, 8) && (boot_stack || (kstack_contains(a) && kstack_contains(end)));
 }
 
+extern char entries_start[], entries_end[]; /* entry.S */
+
+/* The registers that an entry saved, whose handler has frame f; NULL when f's caller is no entry, or came from a user. */
+static const struct regs *entry_regs(const struct frame *f)
+{
+	const struct regs *r = (const struct regs *)((const u64 *)(f + 1) + 1); /* a word keeps the stack aligned */
+
+	if (f->rip < (unsigned long)entries_start || f->rip >= (unsigned long)entries_end)
+		return NULL;
+	return regs_from_user(r) ? NULL : r;
+}
+
 static void print_line(unsigned long rip)
 {
 	unsigned long off = 0;
@@ -77,6 +89,8 @@ void arch_backtrace(const struct regs *from)
 		print_line(from->rip);
 	for (int i = 0; i < MAX_FRAMES && frame_ok(f) && in_text(f->rip); i++) {
 		print_line(f->rip);
+		if (entry_regs(f))
+			print_line(entry_regs(f)->rip);
 		f = f->caller;
 	}
 }

@@ -213,6 +213,7 @@ static void setup_ists(void)
 
 static void setup_interrupts(void)
 {
+	pic_mask();
 	lapic_init();
 	lapic_setup();
 	this_cpu()->apic_id = lapic_id();

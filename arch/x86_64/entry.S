@@ -264,6 +264,8 @@ FUNCTION \name
 END \name
 .endm
 
+	.globl	entries_start, entries_end
+entries_start:
 	ENTRY	entry_de, trap_divide
 	ENTRY	entry_db, trap_debug
 	ENTRY_ANYWHERE entry_nmi, trap_nmi
@@ -291,3 +293,4 @@ END \name
 	ENTRY	entry_uart_odd, irq_uart_odd
 	ENTRY	entry_spurious, irq_spurious
 	ENTRY	entry_unexpected, irq_unexpected
+entries_end:

@@ -24,8 +24,13 @@ static void ioapic_write(u32 reg, u32 val)
 	ioapic[4] = val;
 }
 
-/* The 8259s: out of the exceptions' vectors, should one come all the same, and masked for good. */
-static void pic_mask(void)
+/*
+ * The 8259s: out of the exceptions' vectors, should one come all the same, and masked for good. The firmware's timer may
+ * have an interrupt pending: it must be withdrawn here, while the local APIC still passes it on. Once LINT0 is masked the
+ * withdrawal would not reach the CPU (seen in QEMU: the first STI ends in a #GP for vector -1).
+ * => before lapic_setup()
+ */
+void pic_mask(void)
 {
 	static const u8 init[][2] = { { 0, 0x11 }, { 1, IRQ_BASE }, { 1, 4 }, { 1, 1 }, { 1, 0xff } };
 	static const u8 init2[][2] = { { 0, 0x11 }, { 1, IRQ_BASE + 8 }, { 1, 2 }, { 1, 1 }, { 1, 0xff } };
@@ -54,7 +59,6 @@ static void ioapic_route(unsigned int isa_irq, u8 vector)
 
 void ioapic_init(void)
 {
-	pic_mask();
 	if (!acpi_info.ioapic_phys)
 		return;
 	ioapic = mem_mmio(acpi_info.ioapic_phys, PAGE_SIZE);

@@ -27,6 +27,7 @@
 #define SVR_ENABLE BIT(8)
 #define LVT_MASKED BIT(16)
 #define LVT_NMI (4U << 8)
+#define LVT_EXTINT (7U << 8)
 #define LVT_PERIODIC BIT(17)
 #define DIVIDE_BY_16 3
 
@@ -69,12 +70,12 @@ void lapic_setup(void)
 {
 	wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | BIT(11)); /* globally enabled */
 	lapic_write(LAPIC_SVR, SVR_ENABLE | IRQ_SPURIOUS);
-	lapic_write(LAPIC_TPR, 0);
 	lapic_write(LAPIC_LVT_TIMER, LVT_MASKED);
-	lapic_write(LAPIC_LVT_LINT0, LVT_MASKED); /* the 8259s */
+	lapic_write(LAPIC_LVT_LINT0, LVT_MASKED | LVT_EXTINT); /* the 8259s */
 	lapic_write(LAPIC_LVT_LINT1, LVT_NMI);
 	lapic_write(LAPIC_LVT_ERROR, LVT_MASKED);
 	lapic_write(LAPIC_ESR, 0);
+	lapic_write(LAPIC_TPR, 0);
 	lapic_eoi();
 }
 

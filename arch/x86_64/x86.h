@@ -98,6 +98,7 @@ void lapic_ipi(unsigned int cpu, u8 vector);
 void lapic_nmi_others(void);
 void lapic_init_ipi(u32 apic_id);
 void lapic_startup_ipi(u32 apic_id, u8 page);
+void pic_mask(void);	 /* once, before lapic_setup() */
 void ioapic_init(void); /* UART interrupts to the boot CPU */
 bool ioapic_present(void);
 
