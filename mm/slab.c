@@ -77,6 +77,7 @@ static struct kmem_cache *caches, **caches_end = &caches;
 /* ---- Debug: free objects ---- */
 
 #define FREE_BYTE 0x6b
+#define FRESH_BYTE 0x5a /* of an object just handed out: who reads before writing notices */
 
 static bool object_is_poisoned(const struct kmem_cache *c, const u8 *obj)
 {
@@ -98,8 +99,11 @@ static void object_hide(const struct kmem_cache *c, void *obj)
 static void object_show(const struct kmem_cache *c, void *obj)
 {
 	shadow_show(obj, c->size);
-	if (IS_ENABLED(CONFIG_DEBUG) && !object_is_poisoned(c, obj))
+	if (!IS_ENABLED(CONFIG_DEBUG))
+		return;
+	if (!object_is_poisoned(c, obj))
 		panic("%s object %p was written while free", c->name, obj);
+	memset(obj, FRESH_BYTE, c->size);
 }
 
 /* obj is one that c handed out and not yet got back. */
