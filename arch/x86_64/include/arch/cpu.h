@@ -118,7 +118,7 @@ static inline u64 rdmsr(u32 msr)
 
 static inline void wrmsr(u32 msr, u64 val)
 {
-	__asm__ volatile("wrmsr" : : "c"(msr), "a"((u32)val), "d"((u32)(val >> 32)) : "memory");
+	__asm__ volatile("wrmsr" : : "c"(msr), "a"((u32)(val & 0xffffffff)), "d"((u32)(val >> 32)) : "memory");
 }
 
 static inline u64 rdtsc(void)
@@ -214,7 +214,7 @@ static inline void wrgsbase_user(u64 v)
 
 static inline void xsetbv(u32 reg, u64 val)
 {
-	__asm__ volatile("xsetbv" : : "c"(reg), "a"((u32)val), "d"((u32)(val >> 32)));
+	__asm__ volatile("xsetbv" : : "c"(reg), "a"((u32)(val & 0xffffffff)), "d"((u32)(val >> 32)));
 }
 
 static inline void xsave(void *area)
