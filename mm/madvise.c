@@ -287,7 +287,7 @@ static long advise_locked(struct mm *mm, unsigned long start, unsigned long end,
 	return err;
 }
 
-/* A hole in the object that one VMA maps: shared, writable file mappings only. */
+/* A hole in the object that one VMA maps: shared file mappings that may be written only. */
 static long advise_remove(struct mm *mm, unsigned long start, unsigned long end)
 {
 	while (start < end) {
@@ -300,9 +300,9 @@ static long advise_remove(struct mm *mm, unsigned long start, unsigned long end)
 		v = vma_tree_find(&mm->vmas, start);
 		if (!v || v->start > start) {
 			err = -ENOMEM;
-		} else if (!v->file || !vma_test(v, VMA_SHARED) || vma_test(v, VMA_LOCKED)) {
+		} else if (!v->file || vma_test(v, VMA_LOCKED)) {
 			err = -EINVAL;
-		} else if (!vma_test(v, VMA_WRITE)) {
+		} else if (!vma_test(v, VMA_SHARED) || !vma_test(v, VMA_MAYWRITE)) {
 			err = -EACCES;
 		} else {
 			to = min(end, v->end);
