@@ -235,10 +235,11 @@ test(shared_memory_is_counted_and_freed)
 
 	fill(s, 512, 1);
 	check(labs(meminfo_kb("Shmem") - before - 2048) <= 512);
-	check(labs(meminfo_kb("Committed_AS") - committed - 4096) <= 1024);
+	/* Linux adds up what its CPUs have counted now and then. */
+	check(!on_quire() || labs(meminfo_kb("Committed_AS") - committed - 4096) <= 1024);
 	check_ok(sys_munmap(s, 1024 * PAGE));
 	check(labs(meminfo_kb("Shmem") - before) <= 512);
-	check(labs(meminfo_kb("Committed_AS") - committed) <= 1024);
+	check(!on_quire() || labs(meminfo_kb("Committed_AS") - committed) <= 1024);
 }
 
 test(shared_memory_has_a_name)
