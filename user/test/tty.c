@@ -201,11 +201,14 @@ test(output_processing)
 test(flush)
 {
 	struct termios t;
+	struct pollfd p;
 	char buf[8];
 
 	tty_open();
 	sane(&t);
+	p = (struct pollfd){ .fd = tty, .events = POLLIN };
 	type("lost\n");
+	check_eq(poll(&p, 1, 1000), 1);
 	check_ok(tcflush(tty, TCIFLUSH));
 	type("kept\n");
 	check_eq(read(tty, buf, 8), 5);
@@ -215,11 +218,14 @@ test(flush)
 test(bytes_waiting)
 {
 	struct termios t;
+	struct pollfd p;
 	int n;
 
 	tty_open();
 	sane(&t);
 	type("abc\n");
+	p = (struct pollfd){ .fd = tty, .events = POLLIN };
+	check_eq(poll(&p, 1, 1000), 1);
 	check_ok(ioctl(tty, FIONREAD, &n));
 	check_eq(n, 4);
 }
