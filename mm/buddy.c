@@ -169,10 +169,12 @@ static struct page *block_take(unsigned int order)
 	return p;
 }
 
-/* May a request of so many frames be met? Reserve: file head. */
-static bool zone_has(unsigned long frames, unsigned int gfp)
+/* How many frames such a request may have. Reserve: file head. */
+static unsigned long zone_left(unsigned int gfp)
 {
-	return zone.free_frames >= frames + (gfp & GFP_USER ? zone.reserve : 0);
+	unsigned long keep = gfp & GFP_USER ? zone.reserve : 0;
+
+	return zone.free_frames > keep ? zone.free_frames - keep : 0;
 }
 
 /* ---- Per-CPU lists ---- */
@@ -183,17 +185,18 @@ static void pcp_refill(struct pcp *pcp, unsigned int gfp)
 {
 	struct page *blocks[PCP_BATCH];
 	u8 orders[PCP_BATCH];
-	unsigned int nr = 0, got = 0;
+	unsigned int nr = 0, want;
 
 	spin_lock(&zone.lock);
-	while (got < PCP_BATCH && zone.mask && zone_has(1, gfp)) {
+	want = (unsigned int)min(zone_left(gfp), (unsigned long)PCP_BATCH);
+	while (want && zone.mask) {
 		unsigned int order = (unsigned int)__builtin_ctz(zone.mask);
-		unsigned int fits = 31U - (unsigned int)__builtin_clz(PCP_BATCH - got);
+		unsigned int fits = 31U - (unsigned int)__builtin_clz(want);
 
 		order = min(order, fits);
 		blocks[nr] = block_take(order);
 		orders[nr++] = (u8)order;
-		got += 1U << order;
+		want -= 1U << order;
 	}
 	spin_unlock(&zone.lock);
 	while (nr--)
@@ -292,7 +295,7 @@ static void count_used(enum page_type type, long frames)
 static struct page *alloc_block(unsigned int order, enum page_type type, unsigned int gfp)
 {
 	unsigned long flags = spin_lock_irqsave(&zone.lock);
-	struct page *p = zone_has(BIT(order), gfp) ? block_take(order) : NULL;
+	struct page *p = zone_left(gfp) >= BIT(order) ? block_take(order) : NULL;
 
 	spin_unlock_irqrestore(&zone.lock, flags);
 	if (p)

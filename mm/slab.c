@@ -76,24 +76,27 @@ static struct kmem_cache *caches, **caches_end = &caches;
 
 /* ---- Debug: free objects ---- */
 
-#define FREE_BYTE 0x6b
+#define FREE_PATTERN 0xf5eef5eef5eef5eeUL
 #define FRESH_BYTE 0x5a /* of an object just handed out: who reads before writing notices */
 
-static bool object_is_poisoned(const struct kmem_cache *c, const u8 *obj)
+static bool object_is_poisoned(const struct kmem_cache *c, const void *obj)
 {
-	for (size_t i = 8; i < c->size; i++)
-		if (obj[i] != FREE_BYTE)
+	const u64 *word = obj;
+
+	for (size_t i = 1; i < c->size / 8; i++)
+		if (word[i] != FREE_PATTERN)
 			return false;
 	return true;
 }
 
 static void object_hide(const struct kmem_cache *c, void *obj)
 {
-	if (c->size <= 8)
-		return;
-	if (IS_ENABLED(CONFIG_DEBUG))
-		memset((u8 *)obj + 8, FREE_BYTE, c->size - 8);
-	shadow_hide((u8 *)obj + 8, c->stride - 8);
+	u64 *word = obj;
+
+	for (size_t i = 1; IS_ENABLED(CONFIG_DEBUG) && i < c->size / 8; i++)
+		word[i] = FREE_PATTERN;
+	if (c->stride > 8)
+		shadow_hide(word + 1, c->stride - 8);
 }
 
 static void object_show(const struct kmem_cache *c, void *obj)
@@ -114,7 +117,7 @@ static void object_check_free(const struct kmem_cache *c, void *obj)
 
 	assert(page_type(slab) == PAGE_SLAB && slab->cache == c);
 	assert(offset % c->stride == 0 && offset / c->stride < c->per_slab);
-	if (c->size >= 32 && object_is_poisoned(c, obj))
+	if (c->size >= 24 && object_is_poisoned(c, obj))
 		panic("%s object %p is freed twice", c->name, obj);
 }
 
