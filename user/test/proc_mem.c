@@ -84,7 +84,7 @@ test(query_name)
 {
 	struct procmap_query q = { 0 };
 	char name[64] = "";
-	char here;
+	char here = 0;
 
 	q.vma_name_size = sizeof(name);
 	q.vma_name_addr = (uintptr_t)name;
