@@ -5,6 +5,9 @@
  *
  *	process -> page -> { mapped?, protection, private value | shared object's cell, guard, fork advice }
  *
+ * A model's page is one page, or 512 KiB of which the first page is touched: then the window spans many page tables,
+ * which come, go and move as wholes.
+ *
  * SEED=n repeats a run; the failing step is printed with the operations that led to it.
  */
 #include "kernel/lib/string.h"
@@ -39,6 +42,7 @@ struct process {
 
 static struct process procs[PROCS];
 static u64 next_value = 1;
+static unsigned long unit = PAGE_SIZE; /* bytes of a model's page */
 
 /* ---- The last operations, for the report ---- */
 
@@ -68,7 +72,7 @@ static void print_history(void)
 
 static unsigned long addr_of(unsigned long page)
 {
-	return BASE + page * PAGE_SIZE;
+	return BASE + page * unit;
 }
 
 static void object_put(struct object *o)
@@ -141,7 +145,7 @@ static void op_map(struct process *p)
 	bool shared = test_below(4) == 0;
 	int prot = random_prot();
 	struct object *o = shared ? kzalloc(sizeof(*o)) : NULL;
-	struct mmap_request req = { .addr = addr_of(r.from), .len = (r.to - r.from) * PAGE_SIZE, .prot = prot,
+	struct mmap_request req = { .addr = addr_of(r.from), .len = (r.to - r.from) * unit, .prot = prot,
 				    .flags = MAP_FIXED | MAP_ANONYMOUS | (shared ? MAP_SHARED : MAP_PRIVATE) };
 
 	note("mmap [%lu, %lu) prot %d %s", r.from, r.to, prot, shared ? "shared" : "private");
@@ -164,7 +168,7 @@ static void op_unmap(struct process *p)
 	struct range r = random_range();
 
 	note("munmap [%lu, %lu)", r.from, r.to);
-	CHECK_EQ(mm_munmap(p->proc->mm, addr_of(r.from), (r.to - r.from) * PAGE_SIZE), 0);
+	CHECK_EQ(mm_munmap(p->proc->mm, addr_of(r.from), (r.to - r.from) * unit), 0);
 	for (unsigned long i = r.from; i < r.to; i++)
 		cell_clear(&p->page[i]);
 }
@@ -176,7 +180,7 @@ static void op_protect(struct process *p)
 	bool whole = all_mapped(p, r.from, r.to);
 
 	note("mprotect [%lu, %lu) prot %d", r.from, r.to, prot);
-	CHECK_EQ(mm_mprotect(p->proc->mm, addr_of(r.from), (r.to - r.from) * PAGE_SIZE, (unsigned int)prot),
+	CHECK_EQ(mm_mprotect(p->proc->mm, addr_of(r.from), (r.to - r.from) * unit, (unsigned int)prot),
 		 whole ? 0 : -ENOMEM);
 	/* up to the first hole it is done */
 	for (unsigned long i = r.from; i < r.to && p->page[i].mapped; i++)
@@ -230,7 +234,7 @@ static void op_advise(struct process *p)
 		if (p->page[i].mapped)
 			model_advise(&p->page[i], advice);
 	}
-	CHECK_EQ(mm_madvise(p->proc->mm, addr_of(r.from), (r.to - r.from) * PAGE_SIZE, advice), want);
+	CHECK_EQ(mm_madvise(p->proc->mm, addr_of(r.from), (r.to - r.from) * unit, advice), want);
 }
 
 /* Is the range one VMA to the model's knowledge? Moves of several VMAs are for scenarios. */
@@ -257,7 +261,7 @@ static void op_move(struct process *p)
 	if (!uniform(p, r) || (to < r.to && r.from < to + n) || (keep && p->page[r.from].object))
 		return;
 	note("mremap [%lu, %lu) to %lu%s", r.from, r.to, to, keep ? " dontunmap" : "");
-	got = mm_mremap(p->proc->mm, addr_of(r.from), n * PAGE_SIZE, n * PAGE_SIZE, flags, addr_of(to));
+	got = mm_mremap(p->proc->mm, addr_of(r.from), n * unit, n * unit, flags, addr_of(to));
 	CHECK_EQ(got, addr_of(to));
 	if (got != (long)addr_of(to))
 		return;
@@ -357,7 +361,7 @@ static void op_full_range_forks_again(struct process *p)
 	note("madvise dofork everywhere");
 	for (unsigned long i = 0; i < PAGES; i++)
 		if (p->page[i].mapped) {
-			CHECK_EQ(mm_madvise(p->proc->mm, addr_of(i), PAGE_SIZE, MADV_DOFORK), 0);
+			CHECK_EQ(mm_madvise(p->proc->mm, addr_of(i), unit, MADV_DOFORK), 0);
 			p->page[i].dontfork = false;
 		}
 }
@@ -423,22 +427,32 @@ static void run_random(unsigned int count)
 			op_exit(&procs[n]);
 }
 
-static void with_sysctl(const char *name, const char *value, unsigned int count)
+static void run_mode(const char *lazy, unsigned long bytes, unsigned int count)
 {
-	if (sysctl_set(name, value)) {
-		test_failed(__FILE__, __LINE__, "%s cannot be set to %s", name, value);
-		return;
-	}
-	run_random(count);
+	unit = bytes;
+	if (sysctl_set("vm.anon_vma_lazy", lazy))
+		test_failed(__FILE__, __LINE__, "vm.anon_vma_lazy cannot be set to %s", lazy);
+	else
+		run_random(count);
+	sysctl_set("vm.anon_vma_lazy", "1");
 }
 
 TEST(lazy_mode)
 {
-	with_sysctl("vm.anon_vma_lazy", "1", 6000);
+	run_mode("1", PAGE_SIZE, 6000);
 }
 
 TEST(classic_mode)
 {
-	with_sysctl("vm.anon_vma_lazy", "0", 6000);
-	sysctl_set("vm.anon_vma_lazy", "1");
+	run_mode("0", PAGE_SIZE, 6000);
+}
+
+TEST(lazy_mode_over_many_tables)
+{
+	run_mode("1", PT_LEVEL_SIZE(2) / 4, 4000);
+}
+
+TEST(classic_mode_over_many_tables)
+{
+	run_mode("0", PT_LEVEL_SIZE(2) / 4, 4000);
 }
