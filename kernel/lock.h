@@ -70,6 +70,7 @@ enum lock_rank {
 #define GUARDED_BY(x) __attribute__((guarded_by(x)))
 #define ASSERTS_HELD(...) __attribute__((assert_capability(__VA_ARGS__)))
 #define ASSERTS_SHARED(...) __attribute__((assert_shared_capability(__VA_ARGS__)))
+/* For functions whose locking the analysis cannot follow: a lock chosen at run time, or taken in a loop. */
 #define NO_THREAD_SAFETY __attribute__((no_thread_safety_analysis))
 #else
 #define CAPABILITY(x)
@@ -174,7 +175,7 @@ struct CAPABILITY("mutex") mutex {
 void mutex_init(struct mutex *m, enum lock_rank rank);
 void mutex_lock(struct mutex *m) ACQUIRES(*m);
 void mutex_lock_nested(struct mutex *m) ACQUIRES(*m);
-int mutex_lock_interruptible(struct mutex *m);
+int mutex_lock_interruptible(struct mutex *m) TRY_ACQUIRES(false, *m);
 bool mutex_trylock(struct mutex *m) TRY_ACQUIRES(true, *m);
 void mutex_unlock(struct mutex *m) RELEASES(*m);
 bool mutex_is_held(struct mutex *m); /* by current */
@@ -196,7 +197,7 @@ bool read_trylock(struct rwlock *l) TRY_ACQUIRES(true, *l);
 void read_unlock(struct rwlock *l) RELEASES_SHARED(*l);
 void write_lock(struct rwlock *l) ACQUIRES(*l);
 void write_lock_nested(struct rwlock *l) ACQUIRES(*l); /* child mm under the parent's, in fork */
-int write_lock_killable(struct rwlock *l);		/* 0 or -EINTR on a fatal signal */
+int write_lock_killable(struct rwlock *l) TRY_ACQUIRES(false, *l);		/* 0 or -EINTR on a fatal signal */
 bool write_trylock(struct rwlock *l) TRY_ACQUIRES(true, *l);
 void write_unlock(struct rwlock *l) RELEASES(*l);
 void write_downgrade(struct rwlock *l); /* writer becomes a reader, never waits */

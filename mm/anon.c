@@ -174,12 +174,12 @@ static struct rwlock *identity_lock(struct identity id)
 	return &identity_lazy_root(id)->rmap_lock;
 }
 
-void identity_lock_read(struct identity id)
+void identity_lock_read(struct identity id) NO_THREAD_SAFETY
 {
 	read_lock(identity_lock(id));
 }
 
-void identity_unlock_read(struct identity id)
+void identity_unlock_read(struct identity id) NO_THREAD_SAFETY
 {
 	read_unlock(identity_lock(id));
 }
@@ -262,7 +262,7 @@ static struct rwlock *vma_anon_lock(const struct vma *v)
 	return s == ANON_REGULAR || s == ANON_PARENT ? &vma_anon_vma(v)->root->lock : NULL;
 }
 
-void vma_rmap_lock(struct vma *v)
+void vma_rmap_lock(struct vma *v) NO_THREAD_SAFETY
 {
 	struct rwlock *l = vma_anon_lock(v);
 
@@ -271,7 +271,7 @@ void vma_rmap_lock(struct vma *v)
 	write_lock(&v->mm->lazy_root.rmap_lock);
 }
 
-void vma_rmap_unlock(struct vma *v)
+void vma_rmap_unlock(struct vma *v) NO_THREAD_SAFETY
 {
 	struct rwlock *l = vma_anon_lock(v);
 

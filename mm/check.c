@@ -81,13 +81,13 @@ static void broken(struct check *c, const char *rule, const char *fmt, ...)
 
 /* ---- Stopping the world ---- */
 
-static void unlock_first(struct check *c, unsigned int n)
+static void unlock_first(struct check *c, unsigned int n) NO_THREAD_SAFETY
 {
 	while (n--)
 		write_unlock(&c->mms[n]->mmap_lock);
 }
 
-static bool trylock_all(struct check *c)
+static bool trylock_all(struct check *c) NO_THREAD_SAFETY
 {
 	for (unsigned int i = 0; i < c->nr_mms; i++) {
 		if (write_trylock(&c->mms[i]->mmap_lock))
@@ -151,7 +151,7 @@ static bool list_unchanged(struct check *c)
 	return same && i == c->nr_mms;
 }
 
-static bool stop_world(struct check *c)
+static bool stop_world(struct check *c) NO_THREAD_SAFETY
 {
 	for (;;) {
 		if (!gather_mms(c))
@@ -168,7 +168,7 @@ static bool stop_world(struct check *c)
 	}
 }
 
-static void resume_world(struct check *c)
+static void resume_world(struct check *c) NO_THREAD_SAFETY
 {
 	unlock_first(c, c->nr_mms);
 	write_unlock(&mm_quiesce);

@@ -59,7 +59,7 @@ struct fault {
 };
 
 /* The entry again after the lock was let go of. => true: nothing has changed, lock held; false: lock not held */
-static bool relock_unchanged(struct fault *f)
+static bool relock_unchanged(struct fault *f) TRY_ACQUIRES(true, *f->lock)
 {
 	spin_lock(f->lock);
 	if (likely(READ_ONCE(*f->slot).val == f->pte.val &&
@@ -134,7 +134,7 @@ static void show_zero_page(struct fault *f)
 }
 
 /* => lock held on entry, not on return */
-static enum fault_result fault_anon_none(struct fault *f)
+static enum fault_result fault_anon_none(struct fault *f) RELEASES(*f->lock)
 {
 	if (f->write) {
 		spin_unlock(f->lock);
@@ -161,7 +161,7 @@ static enum fault_result show_cache_folio(struct fault *f, struct folio *folio)
 	return FAULT_DONE;
 }
 
-static enum fault_result fault_file_none(struct fault *f)
+static enum fault_result fault_file_none(struct fault *f) RELEASES(*f->lock)
 {
 	unsigned long pgoff = f->vma->file_pgoff + ((f->addr - f->vma->start) >> PAGE_SHIFT);
 	int result = FAULT_DONE;
@@ -204,7 +204,7 @@ static void make_writable(struct fault *f)
 }
 
 /* => lock held on entry, not on return */
-static enum fault_result fault_write_protected(struct fault *f)
+static enum fault_result fault_write_protected(struct fault *f) RELEASES(*f->lock)
 {
 	struct page *page = pte_page(f->pte);
 	enum fault_result result;
@@ -228,14 +228,14 @@ static enum fault_result fault_write_protected(struct fault *f)
 }
 
 /* The entry allows the access by now: another CPU was faster, or this CPU's copy of it was stale. => as above */
-static enum fault_result fault_spurious(struct fault *f)
+static enum fault_result fault_spurious(struct fault *f) RELEASES(*f->lock)
 {
 	mmu_flush_local(f->addr);
 	spin_unlock(f->lock);
 	return FAULT_DONE;
 }
 
-static enum fault_result fault_present(struct fault *f)
+static enum fault_result fault_present(struct fault *f) RELEASES(*f->lock)
 {
 	if (f->write && !pte_write(f->pte))
 		return fault_write_protected(f);
@@ -245,7 +245,7 @@ static enum fault_result fault_present(struct fault *f)
 /* ---- The way in ---- */
 
 /* A large leaf or marker covers the address: a marker refuses, a leaf is cut to pages and looked at again. */
-static enum fault_result fault_large(struct fault *f, bool *again)
+static enum fault_result fault_large(struct fault *f, bool *again) NO_THREAD_SAFETY
 {
 	u8 level;
 	pte_t entry;
@@ -263,7 +263,7 @@ static enum fault_result fault_large(struct fault *f, bool *again)
 	return level > 1 && pt_split_leaf(f->mm, f->addr) ? FAULT_OOM : FAULT_DONE;
 }
 
-static enum fault_result handle(struct fault *f)
+static enum fault_result handle(struct fault *f) NO_THREAD_SAFETY
 {
 	int err = 0;
 
@@ -294,7 +294,7 @@ static bool access_allowed(const struct vma *v, unsigned int access)
 }
 
 /* The VMA for addr, a stack grown to it where that is what it takes. => mmap_lock held for reading in and out */
-static struct vma *find_or_grow(struct mm *mm, unsigned long addr)
+static struct vma *find_or_grow(struct mm *mm, unsigned long addr) NO_THREAD_SAFETY
 {
 	struct vma *v = vma_tree_find(&mm->vmas, addr);
 

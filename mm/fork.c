@@ -111,7 +111,7 @@ static int copy_some(struct copy *c, unsigned long *from, unsigned long end)
 	return pt_split_leaf(c->src->mm, p.src.addr);
 }
 
-static int copy_entries(struct copy *c)
+static int copy_entries(struct copy *c) NO_THREAD_SAFETY
 {
 	struct rwlock *rmap = &c->src->mm->lazy_root.rmap_lock;
 	unsigned long from = c->src->start;

@@ -42,12 +42,12 @@ struct vma *mapping_vma_next(struct vma *v, unsigned long first, unsigned long l
 	return maps_next(v, first, last);
 }
 
-void filemap_lock_maps(struct file *f)
+void filemap_lock_maps(struct file *f) NO_THREAD_SAFETY
 {
 	mutex_lock(&file_mapping(f)->i_mmap_lock);
 }
 
-void filemap_unlock_maps(struct file *f)
+void filemap_unlock_maps(struct file *f) NO_THREAD_SAFETY
 {
 	mutex_unlock(&file_mapping(f)->i_mmap_lock);
 }

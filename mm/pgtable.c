@@ -100,7 +100,7 @@ static inline pte_t *slot2_get(struct mm *mm, unsigned long addr)
 	return likely(slot2) ? slot2 : slot2_make(mm, addr);
 }
 
-pte_t *pt_slot2_alloc(struct mm *mm, unsigned long addr, struct spinlock **lock)
+pte_t *pt_slot2_alloc(struct mm *mm, unsigned long addr, struct spinlock **lock) NO_THREAD_SAFETY
 {
 	pte_t *slot2 = slot2_get(mm, addr);
 
@@ -133,7 +133,7 @@ pte_t *pt_slot_make(struct mm *mm, unsigned long addr, int *err)
 	return &pte_table(e)[pt_index(addr, 1)];
 }
 
-pte_t *pt_slot_alloc(struct mm *mm, unsigned long addr, struct spinlock **lock, int *err)
+pte_t *pt_slot_alloc(struct mm *mm, unsigned long addr, struct spinlock **lock, int *err) NO_THREAD_SAFETY
 {
 	pte_t *slot = pt_slot_make(mm, addr, err);
 
@@ -144,7 +144,7 @@ pte_t *pt_slot_alloc(struct mm *mm, unsigned long addr, struct spinlock **lock, 
 	return slot;
 }
 
-pte_t *pt_slot_find(struct mm *mm, unsigned long addr, struct spinlock **lock, u8 *level)
+pte_t *pt_slot_find(struct mm *mm, unsigned long addr, struct spinlock **lock, u8 *level) NO_THREAD_SAFETY
 {
 	pte_t *slot2 = slot2_find(mm, addr);
 	pte_t e;
@@ -172,7 +172,7 @@ pte_t *pt_slot_find(struct mm *mm, unsigned long addr, struct spinlock **lock, u
 
 /* ---- Ranges ---- */
 
-int pt_each_slot(struct mm *mm, unsigned long start, unsigned long end, pt_slot_fn *fn, void *arg)
+int pt_each_slot(struct mm *mm, unsigned long start, unsigned long end, pt_slot_fn *fn, void *arg) NO_THREAD_SAFETY
 {
 	int err = 0;
 
@@ -287,7 +287,7 @@ static bool is_empty_table(pte_t e)
 	return pte_is_table(e, 2) && !pfn_to_page(pte_pfn(e))->table_present;
 }
 
-bool pt_move_table(struct mm *mm, unsigned long from, unsigned long to)
+bool pt_move_table(struct mm *mm, unsigned long from, unsigned long to) NO_THREAD_SAFETY
 {
 	pte_t *src = slot2_find(mm, from), *dst = slot2_find(mm, to), old;
 	struct spinlock *src_lock, *dst_lock;

@@ -108,7 +108,7 @@ static inline bool pt_iter_next(struct pt_iter *it)
 	return pt_iter_next_table(it);
 }
 
-static inline void pt_iter_end(struct pt_iter *it)
+static inline void pt_iter_end(struct pt_iter *it) NO_THREAD_SAFETY
 {
 	if (it->table)
 		spin_unlock(&it->table->table_lock);

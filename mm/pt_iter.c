@@ -47,7 +47,7 @@ static bool iter_scan(struct pt_iter *it)
 }
 
 /* Take a level-1 table in hand, locked, for addresses [addr, it->next). */
-static void iter_open_table(struct pt_iter *it, struct page *table, unsigned long addr)
+static void iter_open_table(struct pt_iter *it, struct page *table, unsigned long addr) NO_THREAD_SAFETY
 {
 	pte_t *slots = page_to_virt(table);
 
@@ -60,7 +60,7 @@ static void iter_open_table(struct pt_iter *it, struct page *table, unsigned lon
 }
 
 /* Take a large leaf or marker in hand, its level-2 table locked. => false: it is none of these any more */
-static bool iter_open_large(struct pt_iter *it, pte_t *slot2, unsigned long addr)
+static bool iter_open_large(struct pt_iter *it, pte_t *slot2, unsigned long addr) NO_THREAD_SAFETY
 {
 	struct page *table = virt_to_page(slot2);
 
@@ -112,7 +112,7 @@ bool pt_iter_next_table(struct pt_iter *it)
 	return false;
 }
 
-void pt_iter_relax(struct pt_iter *it)
+void pt_iter_relax(struct pt_iter *it) NO_THREAD_SAFETY
 {
 	spin_unlock(&it->table->table_lock);
 	spin_lock(&it->table->table_lock);
@@ -120,7 +120,7 @@ void pt_iter_relax(struct pt_iter *it)
 
 /* ---- Pairs ---- */
 
-void pt_pair_end(struct pt_pair *p)
+void pt_pair_end(struct pt_pair *p) NO_THREAD_SAFETY
 {
 	if (p->dst_table && p->dst_table != p->src.table)
 		spin_unlock(&p->dst_table->table_lock);
@@ -129,7 +129,7 @@ void pt_pair_end(struct pt_pair *p)
 }
 
 /* The destination's table joins the source's. => source table locked */
-static void pair_open(struct pt_pair *p, pte_t *dst_slot)
+static void pair_open(struct pt_pair *p, pte_t *dst_slot) NO_THREAD_SAFETY
 {
 	p->dst_table = virt_to_page(dst_slot);
 	p->slot_shift = (char *)dst_slot - (char *)p->src.slot;
@@ -140,7 +140,7 @@ static void pair_open(struct pt_pair *p, pte_t *dst_slot)
 }
 
 /* Pages: a stretch that lies in one table on both sides, [addr, src.next). => whether an entry is in hand */
-static bool pair_open_tables(struct pt_pair *p, struct page *table, unsigned long addr)
+static bool pair_open_tables(struct pt_pair *p, struct page *table, unsigned long addr) NO_THREAD_SAFETY
 {
 	const unsigned long dst_addr = addr + p->shift;
 	const unsigned long left = PT_LEVEL_SIZE(2) - (dst_addr & (PT_LEVEL_SIZE(2) - 1));
@@ -168,7 +168,7 @@ static bool pair_open_tables(struct pt_pair *p, struct page *table, unsigned lon
 }
 
 /* A large leaf or marker goes as such only to where one may stand. */
-static bool pair_open_large(struct pt_pair *p, pte_t *slot2, unsigned long addr)
+static bool pair_open_large(struct pt_pair *p, pte_t *slot2, unsigned long addr) NO_THREAD_SAFETY
 {
 	const unsigned long base = ALIGN_DOWN(addr, PT_LEVEL_SIZE(2));
 	struct spinlock *lock;
