@@ -20,7 +20,7 @@ CONFIG_H := $(O)/include/config.h
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
-DOCUMENTED := run test iso kernel gdb doctor menuconfig compile_commands.json lint bench bench-linux clean
+DOCUMENTED := run test iso kernel gdb doctor menuconfig compile_commands.json lint bench bench-linux clean distclean
 .PHONY: help $(DOCUMENTED) initrd tests FORCE
 
 help: # (what `make` alone does)
@@ -189,7 +189,10 @@ bench: ## the scoreboard: what operations cost here, beside Linux
 bench-linux: ## the same program under Debian's cloud kernel (downloads it)
 	@O=$(O) scripts/bench --linux
 
-clean: ## remove the build folder
+clean: ## remove what was built; newlib, which takes longest and changes least, stays
+	@if [ -d $(O) ]; then find $(O) -mindepth 1 -maxdepth 1 ! -name 'newlib-*' -exec rm -rf {} +; fi
+
+distclean: ## remove the build folder
 	@rm -rf $(O)
 
 # ---------------------------------------------------------------------------------------------------------------------
