@@ -14,6 +14,14 @@ struct host_file {
 
 static u64 next_ino = 1;
 
+static int may_map(struct file *f, bool shared, bool *anonymous)
+{
+	(void)f, (void)shared, (void)anonymous;
+	return 0;
+}
+
+static const struct file_ops host_file_ops = { .mmap = may_map };
+
 static struct host_file *host_file(struct file *f)
 {
 	return container_of(f, struct host_file, file);
@@ -27,6 +35,7 @@ struct file *file_anon_create(const char *name, struct address_space *mapping)
 		return NULL;
 	atomic_set(&h->file.refs, 1);
 	h->file.private = mapping;
+	h->file.ops = &host_file_ops;
 	h->writable = true;
 	h->ino = next_ino++;
 	strlcpy(h->name, name, sizeof(h->name));

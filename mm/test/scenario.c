@@ -1,5 +1,17 @@
 /* See scenario.h. */
 #include "mm/test/scenario.h"
+#include "kernel/lib/string.h"
+#include "mm/slab.h"
+
+unsigned long objects_of(const char *cache)
+{
+	struct slab_stats s;
+
+	for (unsigned int i = 0; kmem_cache_stats_nth(i, &s); i++)
+		if (!strcmp(s.name, cache))
+			return s.active;
+	panic("no cache is named %s", cache);
+}
 
 void check_areas(const char *file, int line, struct host_proc *p, const struct area *want)
 {

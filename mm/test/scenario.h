@@ -2,6 +2,7 @@
 #ifndef MM_TEST_SCENARIO_H
 #define MM_TEST_SCENARIO_H
 
+#include "kernel/fs/file.h"
 #include "kernel/uapi/errno.h"
 #include "kernel/uapi/mman.h"
 #include "mm/test/harness.h"
@@ -98,6 +99,8 @@ static inline void expect_value(struct host_proc *p, unsigned long start, unsign
 		}
 	}
 }
+
+unsigned long objects_of(const char *cache); /* in use */
 
 /* The process's VMAs: the layout as a table, {start, end} relative to BASE in pages, ended by an empty one. */
 struct area {
