@@ -22,6 +22,7 @@
 #define STARTUP_WAIT_US 200
 #define ANSWER_WAIT_US 500000 /* emulated CPUs share few real ones */
 #define STOP_WAIT_US 100000
+#define TRAMPOLINE_MAX 256
 
 struct call_slot {
 	void (*fn)(void *);
@@ -191,13 +192,18 @@ static void ap_start(u32 apic_id)
 void arch_start_aps(void)
 {
 	u32 me = this_cpu()->apic_id;
+	size_t size = trampoline_end - trampoline_start;
+	void *page = phys_to_virt(TRAMPOLINE_PHYS);
+	u8 kept[TRAMPOLINE_MAX]; /* a loader may have put a small initrd there */
 
+	assert(size <= sizeof(kept));
 	if (acpi_info.nr_cpus_left_out)
 		pr_warn("%u CPUs more than this kernel can use (CONFIG_MAX_CPUS) stay off\n",
 			acpi_info.nr_cpus_left_out);
 	if (acpi_info.nr_cpus < 2)
 		return;
-	memcpy(phys_to_virt(TRAMPOLINE_PHYS), trampoline_start, trampoline_end - trampoline_start);
+	memcpy(kept, page, size);
+	memcpy(page, trampoline_start, size);
 	for (unsigned int i = 0; i < acpi_info.nr_cpus; i++)
 		if (acpi_info.apic_ids[i] != me)
 			lapic_init_ipi(acpi_info.apic_ids[i]);
@@ -205,4 +211,5 @@ void arch_start_aps(void)
 	for (unsigned int i = 0; i < acpi_info.nr_cpus && nr_running < CONFIG_MAX_CPUS; i++)
 		if (acpi_info.apic_ids[i] != me)
 			ap_start(acpi_info.apic_ids[i]);
+	memcpy(page, kept, size);
 }
