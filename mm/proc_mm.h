@@ -19,6 +19,9 @@ struct mm_sizes { unsigned long vsize, rss, peak_rss; };
 void proc_mm_sizes(struct mm *mm, struct mm_sizes *out); /* bytes, pages, pages: for stat and getrusage */
 /* pagemap: entries of 8 bytes, position in bytes. => bytes stored into buf or -errno */
 long proc_pagemap_read(struct mm *mm, u64 *buf, size_t n, u64 pos);
+/* ioctls of maps (PROCMAP_QUERY, others get -ENOTTY) and pagemap (PAGEMAP_SCAN, others -EINVAL) */
+long proc_maps_ioctl(struct mm *mm, unsigned int cmd, unsigned long arg);
+long proc_pagemap_ioctl(struct mm *mm, unsigned int cmd, unsigned long arg);
 /* /proc/<pid>/mm/:
  *   vmas    a header, then START-END PERM STATE IDENTITY PGOFF FLAGS NAME: anonymous state and page offset, which
  *           maps does not know. IDENTITY is the physical address of what folios name, "-" without
