@@ -10,8 +10,8 @@
 #include "kernel/sys_mm.h"
 
 #include "kernel/fs/vfs.h"
+#include "kernel/proc.h"
 #include "kernel/syscall.h"
-#include "kernel/task.h"
 #include "kernel/uapi/mman.h"
 #include "kernel/uapi/uio.h"
 #include "mm/mm.h"
@@ -29,7 +29,7 @@ static inline long checked(long result)
 
 bool caller_is_root(void)
 {
-	return current->process && current->process->euid == 0;
+	return capable(CAP_SYS_ADMIN);
 }
 
 /* ---- One's own address space ---- */
@@ -156,7 +156,7 @@ static bool may_access(const struct process *p)
 {
 	const struct process *me = current->process;
 
-	if (p == me || me->euid == 0)
+	if (p == me || caller_is_root())
 		return true;
 	return p->dumpable && me->uid == p->uid && me->uid == p->euid && me->uid == p->suid && me->gid == p->gid &&
 	       me->gid == p->egid && me->gid == p->sgid;
