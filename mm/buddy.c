@@ -19,6 +19,9 @@
  *   B4  a frame that left the allocator has refcount 1, mapcount 0, its type words cleared; all but the first of a
  *       block are TAIL, with the distance to the first.
  *
+ * Clean frames: a page table is freed when it is empty, that is, all zeroes. A few such frames wait on a list of
+ * their own for the next request that wants zeroes, and save it the clearing.
+ *
  * Order among neighbours is kept: a refill hands frames out with ascending numbers, so memory that is faulted in a
  * row is unmapped in a row, and page_free_many() gives it back as blocks, not frame by frame.
  *
@@ -38,14 +41,16 @@
 #include <arch/shadow.h>
 
 #define PCP_SIZE 128U /* frames a CPU may hold: 512 KiB, an eighth of a percent of 512 MiB */
+#define PCP_CLEAN 16U /* clean frames: the tables of two small processes */
 #define PCP_BATCH 32U /* frames per refill: the zone's lock is taken once for so many faults */
 
 struct pcp {
 	struct claim claim;
-	u32 nr;
+	u32 nr, nr_clean;
 	unsigned long allocs; /* frames handed out here, ever */
 	long used[16]; /* frames handed out here less frames freed here, by type: only the sum over CPUs means something */
 	struct page *pages[PCP_SIZE];
+	struct page *clean[PCP_CLEAN];
 } __aligned(64);
 
 static struct pcp pcps[CONFIG_MAX_CPUS];
@@ -84,17 +89,21 @@ static void frame_poison(struct page *p)
 	shadow_hide(word, PAGE_SIZE);
 }
 
-static void frame_unpoison(struct page *p)
+static void frame_check(const struct page *p, u64 want)
 {
 	const u64 *word = page_to_virt(p);
 
-	shadow_show(word, PAGE_SIZE);
-	if (!IS_ENABLED(CONFIG_DEBUG) || !(p->flags & BIT(PG_POISONED)))
-		return;
 	for (unsigned int i = 0; i < PAGE_SIZE / 8; i++)
-		if (unlikely(word[i] != FREE_PATTERN))
+		if (unlikely(word[i] != want))
 			panic("frame %lx was written while free: word %u is %lx", (unsigned long)page_to_pfn(p), i,
 			      (unsigned long)word[i]);
+}
+
+static void frame_unpoison(struct page *p)
+{
+	shadow_show(page_to_virt(p), PAGE_SIZE);
+	if (IS_ENABLED(CONFIG_DEBUG) && (p->flags & BIT(PG_POISONED)))
+		frame_check(p, FREE_PATTERN);
 }
 
 /* ---- Blocks. => zone.lock held in all of these ---- */
@@ -247,6 +256,14 @@ static void pcp_drain(struct pcp *pcp, unsigned int n)
 	memmove(pcp->pages, pcp->pages + n, pcp->nr * sizeof(pcp->pages[0]));
 }
 
+static void pcp_drain_clean(struct pcp *pcp)
+{
+	spin_lock(&zone.lock);
+	free_rows(pcp->clean, pcp->nr_clean);
+	spin_unlock(&zone.lock);
+	pcp->nr_clean = 0;
+}
+
 void pcp_drain_all(void)
 {
 	for (unsigned int cpu = 0; cpu < CONFIG_MAX_CPUS; cpu++) {
@@ -254,6 +271,7 @@ void pcp_drain_all(void)
 
 		claim_take(&pcps[cpu].claim);
 		pcp_drain(&pcps[cpu], pcps[cpu].nr);
+		pcp_drain_clean(&pcps[cpu]);
 		claim_drop(&pcps[cpu].claim);
 		irq_restore(flags);
 	}
@@ -261,17 +279,24 @@ void pcp_drain_all(void)
 
 /* ---- Allocation ---- */
 
-static inline struct page *alloc_single(enum page_type type, unsigned int gfp)
+/* *gfp loses GFP_ZERO when the frame is clean */
+static inline struct page *alloc_single(enum page_type type, unsigned int *gfp)
 {
 	unsigned long flags = irq_save();
 	struct pcp *pcp = &pcps[cpu_id()];
 	struct page *p = NULL;
 
 	claim_take(&pcp->claim);
-	if (unlikely(!pcp->nr))
-		pcp_refill(pcp, gfp);
-	if (likely(pcp->nr)) {
-		p = pcp->pages[--pcp->nr];
+	if ((*gfp & GFP_ZERO) && pcp->nr_clean) {
+		p = pcp->clean[--pcp->nr_clean];
+		*gfp &= ~(unsigned int)GFP_ZERO;
+	} else {
+		if (unlikely(!pcp->nr))
+			pcp_refill(pcp, *gfp);
+		if (likely(pcp->nr))
+			p = pcp->pages[--pcp->nr];
+	}
+	if (likely(p)) {
 		pcp->used[type]++;
 		pcp->allocs++;
 	}
@@ -304,7 +329,7 @@ static struct page *alloc_block(unsigned int order, enum page_type type, unsigne
 }
 
 /* Nothing left where one looks first: the other CPUs' lists, then what caches can spare. */
-static __noinline struct page *alloc_short(unsigned int order, enum page_type type, unsigned int gfp)
+static __noinline struct page *alloc_short(unsigned int order, enum page_type type, unsigned int *gfp)
 {
 	struct page *p = NULL;
 
@@ -312,9 +337,9 @@ static __noinline struct page *alloc_short(unsigned int order, enum page_type ty
 		if (shrunk && page_shrink)
 			page_shrink();
 		pcp_drain_all();
-		p = order ? alloc_block(order, type, gfp) : alloc_single(type, gfp);
+		p = order ? alloc_block(order, type, *gfp) : alloc_single(type, gfp);
 	}
-	if (!p && (gfp & GFP_NOFAIL_))
+	if (!p && (*gfp & GFP_NOFAIL_))
 		panic("out of memory: no %lu KiB in a row for the kernel itself", 4UL << order);
 	return p;
 }
@@ -334,7 +359,7 @@ static __noinline struct page *alloc_large(unsigned int order, enum page_type ty
 	struct page *p = alloc_block(order, type, gfp);
 
 	if (!p)
-		p = alloc_short(order, type, gfp);
+		p = alloc_short(order, type, &gfp);
 	if (!p)
 		return NULL;
 	for (u32 i = 0; i < BIT(order); i++) {
@@ -350,6 +375,7 @@ static __noinline struct page *alloc_large(unsigned int order, enum page_type ty
 
 struct page *page_alloc(unsigned int order, enum page_type type, unsigned int gfp)
 {
+	const bool zeroed = gfp & GFP_ZERO;
 	struct page *p;
 
 	debug_assert(order <= MAX_ORDER);
@@ -357,9 +383,9 @@ struct page *page_alloc(unsigned int order, enum page_type type, unsigned int gf
 		return NULL;
 	if (unlikely(order))
 		return alloc_large(order, type, gfp);
-	p = alloc_single(type, gfp);
+	p = alloc_single(type, &gfp);
 	if (unlikely(!p)) {
-		p = alloc_short(0, type, gfp);
+		p = alloc_short(0, type, &gfp);
 		if (!p)
 			return NULL;
 	}
@@ -367,6 +393,8 @@ struct page *page_alloc(unsigned int order, enum page_type type, unsigned int gf
 	frame_init(p, type);
 	if (gfp & GFP_ZERO)
 		clear_page(page_to_virt(p));
+	else if (IS_ENABLED(CONFIG_DEBUG) && zeroed)
+		frame_check(p, 0);
 	return p;
 }
 
@@ -396,6 +424,31 @@ static void free_single(struct page *p, enum page_type type)
 	pcp->used[type]--;
 	claim_drop(&pcp->claim);
 	irq_restore(flags);
+}
+
+void page_free_clean(struct page *p)
+{
+	enum page_type type = page_type(p);
+	unsigned long flags = irq_save();
+	struct pcp *pcp = &pcps[cpu_id()];
+	bool room;
+
+	debug_assert(!page_order(p) && atomic_read(&p->refcount) <= 1);
+	if (IS_ENABLED(CONFIG_DEBUG))
+		frame_check(p, 0);
+	claim_take(&pcp->claim);
+	room = pcp->nr_clean < PCP_CLEAN;
+	if (likely(room)) {
+		p->flags = PAGE_FREE;
+		atomic_set(&p->refcount, 0);
+		shadow_hide(page_to_virt(p), PAGE_SIZE);
+		pcp->clean[pcp->nr_clean++] = p;
+		pcp->used[type]--;
+	}
+	claim_drop(&pcp->claim);
+	irq_restore(flags);
+	if (unlikely(!room))
+		page_free(p, 0);
 }
 
 static __noinline void free_large(struct page *p, unsigned int order, enum page_type type)
@@ -465,7 +518,7 @@ void buddy_stats(struct buddy_stats *s)
 	s->total = zone.total;
 	s->reserve = zone.reserve;
 	for (unsigned int cpu = 0; cpu < CONFIG_MAX_CPUS; cpu++) {
-		s->free += READ_ONCE(pcps[cpu].nr);
+		s->free += READ_ONCE(pcps[cpu].nr) + READ_ONCE(pcps[cpu].nr_clean);
 		s->allocs += READ_ONCE(pcps[cpu].allocs);
 		for (unsigned int t = 0; t < ARRAY_SIZE(s->by_type); t++)
 			s->by_type[t] += (unsigned long)READ_ONCE(pcps[cpu].used[t]);

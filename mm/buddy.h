@@ -16,6 +16,8 @@ enum gfp {
 /* => a block of 2^order frames of `type`, refcount 1; NULL when memory is short. May be called with spinlocks held. */
 struct page *page_alloc(unsigned int order, enum page_type type, unsigned int gfp);
 void page_free(struct page *p, unsigned int order); /* refcount is 1 or 0 */
+/* As page_free(p, 0), and the contents are zeroes: the next GFP_ZERO request takes it as it is. Page tables. */
+void page_free_clean(struct page *p);
 struct folio *folio_alloc(unsigned int order, unsigned int gfp); /* PAGE_FOLIO, mapping and index 0 */
 /* Many frames of PAGE_FOLIO at once, order 0, all with refcount 0: neighbours that stand together in the array
  * leave as blocks. */

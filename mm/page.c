@@ -131,25 +131,26 @@ void folio_put_many(struct page **pages, unsigned int n)
 	unsigned long same = 0; /* neighbours mostly have one identity: it is dropped once for all of them */
 
 	for (unsigned int i = 0; i < n; i++) {
-		struct folio *f = page_folio(pages[i]);
-		unsigned long word;
+		struct page *p = pages[i];
 
-		debug_assert(atomic_read(&f->page.refcount) > 0);
-		if (!atomic_dec_and_test(&f->page.refcount))
-			continue;
-		if (unlikely(folio_order(f))) {
-			folio_free(f);
+		debug_assert(atomic_read(&page_head(p)->refcount) > 0);
+		if (unlikely((READ_ONCE(p->flags) & (PG_TYPE_MASK | PG_ORDER_MASK)) != PAGE_FOLIO)) {
+			folio_put(page_folio(p)); /* of a large one */
 			continue;
 		}
-		folio_assert_unused(f);
-		word = f->page.mapping.word;
-		if (word != same) {
+		if (likely(atomic_read(&p->refcount) == 1)) /* ours: nobody can come by another */
+			atomic_set(&p->refcount, 0);
+		else if (!atomic_dec_and_test(&p->refcount))
+			continue;
+		assert(atomic_read(&p->mapcount) == 0);
+		debug_assert(!page_test(p, PG_LOCKED) && !page_test(p, PG_IDENTITY_BUSY));
+		if (unlikely(p->mapping.word != same)) {
 			identity_drop(same, nr_same);
-			same = word;
+			same = p->mapping.word;
 			nr_same = 0;
 		}
 		nr_same++;
-		pages[nr_dead++] = &f->page;
+		pages[nr_dead++] = p;
 	}
 	identity_drop(same, nr_same);
 	page_free_many(pages, nr_dead);

@@ -33,10 +33,11 @@ static struct page *table_new(struct mm *mm, int level)
 	return table;
 }
 
+/* => every entry is none */
 static void table_free(struct page *table)
 {
 	atomic_dec(&table->table_mm->table_pages);
-	page_free(table, 0);
+	page_free_clean(table);
 }
 
 /* What protects a slot of this level (P3). */
@@ -390,25 +391,31 @@ static unsigned int next_used(const pte_t *table, unsigned int i, unsigned int l
 	return i;
 }
 
-static void destroy_table(struct page *table, int level)
+static void destroy_children(struct page *table, int level)
 {
-	const pte_t *slot = page_to_virt(table);
+	pte_t *slot = page_to_virt(table);
 
 	assert(page_type(table) == PAGE_TABLE && table->table_level == level);
 	for (unsigned int i = 0; level > 1 && table->table_present; i++, table->table_present--) {
+		struct page *child;
+
 		i = next_used(slot, i, level == PT_LEVELS ? PT_ENTRIES / 2 : PT_ENTRIES);
 		assert(pte_is_table(slot[i], level));
-		destroy_table(pfn_to_page(pte_pfn(slot[i])), level - 1);
+		child = pfn_to_page(pte_pfn(slot[i]));
+		destroy_children(child, level - 1);
+		table_free(child);
+		slot[i] = PTE_NONE;
 	}
 	if (table->table_present)
 		panic("a page table of level 1 is freed with %u entries in use", table->table_present);
-	table_free(table);
 }
 
 void pt_destroy(struct mm *mm)
 {
 	debug_assert(!READ_ONCE(mm->cpus));
-	destroy_table(virt_to_page(mm->top), PT_LEVELS);
+	destroy_children(virt_to_page(mm->top), PT_LEVELS);
+	atomic_dec(&mm->table_pages);
+	page_free(virt_to_page(mm->top), 0); /* the kernel's half is not clean */
 	mm->top = NULL;
 	mm->top_phys = 0;
 }

@@ -36,7 +36,7 @@ static void free_tables(struct tlb_batch *tlb)
 
 	for (; table; table = next) {
 		next = table->kernel_owner;
-		page_free(table, 0);
+		page_free_clean(table); /* every entry is none */
 	}
 	tlb->table_list = NULL;
 }

@@ -1,8 +1,9 @@
 # mm/ on the simulated machine (arch/host), under sanitizers. `make check` builds and runs every mm/test/*_test.c.
 
 HOST_O := $(O)/host
+HOST_OPT ?= -O1
 HOST_SANITIZE ?= -fsanitize=address,undefined -fno-sanitize-recover=undefined
-HOST_CFLAGS := -std=gnu11 -O1 -g -Wall -Wextra $(WERROR) -fno-omit-frame-pointer -fno-strict-aliasing $(HOST_SANITIZE) \
+HOST_CFLAGS := -std=gnu11 $(HOST_OPT) -g -Wall -Wextra $(WERROR) -fno-omit-frame-pointer -fno-strict-aliasing $(HOST_SANITIZE) \
 	-I. -Iarch/host/include -I$(O)/include -include $(CONFIG_H)
 ifeq ($(findstring clang,$(CC)),)
 HOST_CFLAGS += -fno-toplevel-reorder # cases run in the order in which they stand
