@@ -34,7 +34,7 @@ struct zap {
 /* One leaf. => table locked, batch not full */
 static void zap_leaf(struct zap *z, struct pt_iter *it)
 {
-	pte_t old = pt_xchg(it->slot, PTE_NONE);
+	pte_t old = pt_iter_clear(it);
 	struct page *page = pte_page(old);
 	enum mm_counter kind;
 	struct folio *f;
