@@ -35,7 +35,6 @@
  * Linux differs: several zones and nodes, lists by migration type, per-CPU lists as linked lists.
  */
 #include "mm/buddy.h"
-#include "kernel/boot.h"
 #include "kernel/lib/string.h"
 #include "mm/claim.h"
 #include <arch/shadow.h>
@@ -63,8 +62,6 @@ static struct {
 	unsigned long free_frames, total, reserve;
 } zone = { .lock = SPINLOCK_INIT(RANK_BUDDY) };
 
-struct page *mem_map;
-u64 max_pfn;
 void (*page_shrink)(void);
 atomic_t alloc_fail_countdown;
 
@@ -559,94 +556,18 @@ const char *buddy_check(void)
 
 /* ---- Boot ---- */
 
-/* The first MiB belongs to firmware and to the start of other CPUs. It also keeps frame 0, which ends lists, out. */
-#define LOW_LIMIT 0x100000UL
-
-/* The next stretch of RAM that nobody has taken, at or above `from`. => false: there is none */
-static bool next_free_range(const struct boot_info *b, u64 from, u64 *start, u64 *end)
+void buddy_add(u64 pfn, unsigned long n)
 {
-	u64 best = ~0UL, stop = 0;
-
-	for (unsigned int i = 0; i < b->nr_ranges; i++) {
-		u64 lo = max(ALIGN_UP(b->ranges[i].start, PAGE_SIZE), max(from, LOW_LIMIT));
-		u64 hi = ALIGN_DOWN(b->ranges[i].end, PAGE_SIZE);
-
-		if (b->ranges[i].kind != MEM_RAM)
-			continue;
-		/* step over what is taken until nothing covers lo */
-		for (unsigned int t = 0; t < b->nr_taken && lo < hi; t++)
-			if (b->taken[t].start <= lo && lo < b->taken[t].end) {
-				lo = ALIGN_UP(b->taken[t].end, PAGE_SIZE);
-				t = ~0U;
-			}
-		if (lo < hi && lo < best) {
-			best = lo;
-			stop = hi;
-		}
-	}
-	for (unsigned int t = 0; t < b->nr_taken; t++)
-		if (b->taken[t].start > best)
-			stop = min(stop, ALIGN_DOWN(b->taken[t].start, PAGE_SIZE));
-	*start = best;
-	*end = stop;
-	return stop > best;
-}
-
-/* mem_map goes to the top of the highest stretch that holds it. => its physical bounds */
-static struct mem_range place_mem_map(const struct boot_info *b)
-{
-	u64 size = ALIGN_UP(max_pfn * sizeof(struct page), PAGE_SIZE);
-	struct mem_range place = { 0, 0, MEM_KERNEL };
-	u64 start, end, from = 0;
-
-	for (; next_free_range(b, from, &start, &end); from = end)
-		if (end - start >= size)
-			place = (struct mem_range){ end - size, end, MEM_KERNEL };
-	if (!place.end)
-		panic("too little memory: no %lu KiB in a row for the table of frames", (unsigned long)size >> 10);
-	return place;
-}
-
-static void free_range(u64 start, u64 end)
-{
-	struct page *p = &mem_map[start >> PAGE_SHIFT];
-	unsigned long n = (end - start) >> PAGE_SHIFT;
+	struct page *p = &mem_map[pfn];
+	unsigned long flags;
 
 	for (unsigned long i = 0; i < n; i++)
 		p[i].flags = PAGE_FREE;
-	shadow_hide(phys_to_virt(start), end - start);
-	spin_lock(&zone.lock);
+	shadow_hide(page_to_virt(p), n << PAGE_SHIFT);
+	flags = spin_lock_irqsave(&zone.lock);
 	free_row(p, n);
-	spin_unlock(&zone.lock);
 	zone.total += n;
-}
-
-static void mark_image(u64 start, u64 end)
-{
-	for (u64 pfn = start >> PAGE_SHIFT; pfn < DIV_ROUND_UP(end, PAGE_SIZE) && pfn < max_pfn; pfn++)
-		mem_map[pfn].flags = PAGE_IMAGE;
-}
-
-void buddy_boot(const struct boot_info *b)
-{
-	struct mem_range place;
-	u64 start, end, from = 0;
-
-	for (unsigned int i = 0; i < b->nr_ranges; i++)
-		if (b->ranges[i].kind == MEM_RAM)
-			max_pfn = max(max_pfn, b->ranges[i].end >> PAGE_SHIFT);
-	place = place_mem_map(b);
-	mem_map = phys_to_virt(place.start);
-	memset(mem_map, 0, max_pfn * sizeof(struct page));
-	for (unsigned int i = 0; i < b->nr_taken; i++)
-		mark_image(b->taken[i].start, b->taken[i].end);
-	mark_image(place.start, place.end);
-	for (; next_free_range(b, from, &start, &end); from = end) {
-		u64 stop = end == place.end ? place.start : end;
-
-		if (stop > start)
-			free_range(start, stop);
-	}
+	spin_unlock_irqrestore(&zone.lock, flags);
 	/* 1/128, between 256 KiB and 16 MiB: what a few exits and signal frames need, wherever it is. */
 	zone.reserve = min(max(zone.total / 128, 64UL), 4096UL);
 }

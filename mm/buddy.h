@@ -48,5 +48,6 @@ static inline bool alloc_injected_failure(void)
 
 struct boot_info;
 void buddy_boot(const struct boot_info *b); /* builds mem_map, frees all RAM not taken */
+void buddy_add(u64 pfn, unsigned long n);   /* frames that are RAM and nobody's, or nobody's any more (the initrd's) */
 
 #endif

@@ -37,6 +37,13 @@ static void *kmalloc_pages(size_t n, unsigned int gfp)
 	return p ? page_to_virt(p) : NULL;
 }
 
+void *kmem_cache_zalloc(struct kmem_cache *c)
+{
+	void *obj = kmem_cache_alloc(c);
+
+	return obj ? memset(obj, 0, kmem_cache_size(c)) : NULL;
+}
+
 void *kmalloc(size_t n)
 {
 	if (likely(n <= SMALL_MAX))

@@ -399,13 +399,6 @@ void *kmem_cache_alloc(struct kmem_cache *c)
 	return obj;
 }
 
-void *kmem_cache_zalloc(struct kmem_cache *c)
-{
-	void *obj = kmem_cache_alloc(c);
-
-	return obj ? memset(obj, 0, c->size) : NULL;
-}
-
 /* => false: the loaded magazine has no room */
 static inline bool free_to_magazine(struct cpu_cache *cc, void *obj)
 {
