@@ -1,87 +1,82 @@
 /*
- * Scheduler: per-CPU run queues, round robin, stealing.
+ * The scheduler: who runs where, for how long.
  *
- *	          wake                        pick                       slice over, yield
- *	sleeping ------> run queue of a CPU ------> runs on that CPU ---------------------> back of its queue
- *	   ^                    | idle CPU finds its queue empty: steals from the longest      |
- *	   +--------------------+--------------------------------------------------------------+ sleeps, stops, exits
+ * Each CPU has a queue of tasks that are ready. Tasks run in turn, a slice of time each: SLICE_NS for nice 0, up to twice
+ * that or down to one tick for others. Kernel threads go to the head of the queue: what they do is short and waited for.
  *
- *   S1  a task is on at most one run queue, and only in state RUNNING and not current anywhere.
- *   S2  a task's state changes to RUNNING under the lock of the queue `task->cpu`; the task itself sets any other
- *       state, before it looks at what it waits for. So a wake-up either finds the state set and undoes it, or came
- *       before the look.
- *   S3  the queue's lock is held across the switch: nobody sees a task that has left the CPU but not yet its stack.
+ *	sched_wake()   to the CPU where the task ran last; if that one is busy, to one that is idle
+ *	tick           end of the slice, when others wait; an idle CPU is told when work waits here
+ *	idle           takes work from the other queues before it sleeps
  *
- * Kernel code is not preempted: a tick in kernel mode only sets need_resched, which is looked at on the way to user
- * mode and at sched_yield_point(). User code is preempted by the same way out.
+ *   S1  state, cpu and run_node of a task change under the lock of the queue of t->cpu; t->cpu itself under it too, and the
+ *       new queue's lock is taken after the old one's is released. The exception: current sets its own state to a
+ *       sleeping one without the lock, and looks afterwards whether it has anything to wait for.
+ *   S2  A queue's lock is held from the choice of the next task until the next task has released it after the switch
+ *       (sched_finish_switch). Hence whoever takes it finds no task half way off its CPU, and no stack in use twice.
+ *   S3  A task is on its queue iff it is RUNNING and no CPU runs it. The idle tasks are on no queue.
+ *   S4  A CPU in idle_cpus has looked at its queue after it set its bit; who adds work looks at idle_cpus after that, and
+ *       sends an interrupt. So no work is left beside a sleeping CPU.
  *
- * Linux differs: fair shares by virtual run time; here every runnable task gets its slice in turn, whatever its nice.
+ * Linux differs: fair shares by virtual deadlines (EEVDF), scheduling classes and domains; one list does for us.
  */
-#include "kernel/sched.h"
-
-#include "kernel/lib/string.h"
-#include "kernel/log.h"
+#include "kernel/printk.h"
+#include "kernel/signal.h"
 #include "kernel/task.h"
-#include "kernel/timer.h"
-#include "kernel/uapi/errno.h"
 #include "mm/mm.h"
-#include "mm/slab.h"
 #include <arch/cpu.h>
+#include <arch/irq.h>
 #include <arch/mmu.h>
 
-#define SLICE_NS 10000000UL /* 10 ms: a few ticks, so that a pipeline of busy tasks still feels live */
+#define SLICE_NS 10000000UL /* at nice 0 */
+#define TICK_NS (NSEC_PER_SEC / HZ)
 
-struct runq {
+static struct runq {
 	struct spinlock lock;
-	struct list_head tasks; /* runnable, not running */
-	unsigned int nr;
-	struct task *curr, *idle;
-	struct list_head dead; /* switched away from for good: to be freed where interrupts are on */
-	u64 switches;
-} __aligned(64);
+	unsigned int nr; /* on `ready` */
+	struct list_head ready;
+	struct task *running;
+	struct task idle;
+} __aligned(64) runqs[CONFIG_MAX_CPUS];
 
-static struct runq runqs[CONFIG_MAX_CPUS];
-static struct task idle_tasks[CONFIG_MAX_CPUS];
-static struct kmem_cache *task_cache;
-static u64 cpu_ns[CONFIG_MAX_CPUS][3]; /* user, system, idle by tick: /proc/stat */
+static unsigned long idle_cpus; /* bit per CPU that sleeps or is about to */
 
-/* ---- Tasks as such ---- */
-
-struct task *task_alloc(void)
+static struct runq *this_runq(void)
 {
-	struct task *t = kmem_cache_zalloc(task_cache);
-
-	if (!t)
-		return NULL;
-	t->kstack = mmu_kstack_alloc();
-	if (!t->kstack) {
-		kmem_cache_free(task_cache, t);
-		return NULL;
-	}
-	list_init(&t->run_node);
-	list_init(&t->thread_node);
-	list_init(&t->pending);
-	waitq_init(&t->vfork_wait);
-	t->affinity = ~0UL;
-	t->cpu = (u8)cpu_id();
-	t->state = TASK_UNINTERRUPTIBLE; /* until sched_start() */
-	return t;
+	return &runqs[cpu_id()];
 }
 
-void task_free(struct task *t)
+static bool is_idle_task(const struct runq *rq, const struct task *t)
 {
-	arch_task_free(t);
-	mmu_kstack_free(t->kstack);
-	kmem_cache_free(task_cache, t);
+	return t == &rq->idle;
 }
 
-/* ---- Queues ---- */
-
-static void enqueue(struct runq *rq, struct task *t)
+static u64 slice_of(const struct task *t)
 {
-	debug_assert(list_empty(&t->run_node) && t->state == TASK_RUNNING);
-	t->cpu = (u8)(rq - runqs);
-	list_add_tail(&t->run_node, &rq->tasks);
+	return max(SLICE_NS * (u64)(20 - t->nice) / 20, TICK_NS);
+}
+
+u64 task_runtime(struct task *t)
+{
+	return t->runtime + (READ_ONCE(t->on_cpu) ? cpu_clock() - t->last_switch : 0);
+}
+
+unsigned int sched_nr_running(void)
+{
+	unsigned int n = 0;
+
+	for (unsigned int cpu = 0; cpu < cpu_count(); cpu++)
+		n += READ_ONCE(runqs[cpu].nr) + !is_idle_task(&runqs[cpu], READ_ONCE(runqs[cpu].running));
+	return n;
+}
+
+/* ---- The queue. => its lock is held ---- */
+
+static void enqueue(struct runq *rq, struct task *t, bool at_head)
+{
+	if (at_head)
+		list_add(&t->run_node, &rq->ready);
+	else
+		list_add_tail(&t->run_node, &rq->ready);
 	rq->nr++;
 }
 
@@ -91,392 +86,376 @@ static void dequeue(struct runq *rq, struct task *t)
 	rq->nr--;
 }
 
-static bool may_run_on(const struct task *t, unsigned int cpu)
-{
-	return t->affinity & BIT(cpu);
-}
-
-/* Where a woken task should go: its old CPU if that is idle or alone allowed, else an idle one, else its old one. */
-static unsigned int choose_cpu(const struct task *t)
-{
-	unsigned int n = cpu_count(), best = t->cpu;
-
-	if (!may_run_on(t, best))
-		best = (unsigned int)__builtin_ctzl(t->affinity);
-	if (READ_ONCE(runqs[best].curr) == runqs[best].idle && !READ_ONCE(runqs[best].nr))
-		return best;
-	for (unsigned int i = 0; i < n; i++)
-		if (may_run_on(t, i) && runqs[i].idle && READ_ONCE(runqs[i].curr) == runqs[i].idle && !READ_ONCE(runqs[i].nr))
-			return i;
-	return best;
-}
-
-/* t is RUNNING, on no queue, on no CPU. */
-static void place(struct task *t)
-{
-	unsigned int cpu = choose_cpu(t);
-	struct runq *rq = &runqs[cpu];
-	unsigned long flags = spin_lock_irqsave(&rq->lock);
-	bool idle = rq->curr == rq->idle;
-
-	enqueue(rq, t);
-	if (idle && rq->curr)
-		rq->curr->need_resched = true;
-	spin_unlock_irqrestore(&rq->lock, flags);
-	if (idle && cpu != cpu_id())
-		arch_send_resched(cpu);
-}
-
-void sched_start(struct task *t)
-{
-	t->state = TASK_RUNNING;
-	place(t);
-}
-
-static bool sleeping(enum task_state s)
-{
-	return s == TASK_INTERRUPTIBLE || s == TASK_UNINTERRUPTIBLE || s == TASK_STOPPED;
-}
-
-/* Wake t if its state is one of `states` (bits by enum task_state). */
-static bool wake_if(struct task *t, unsigned int states)
-{
-	struct runq *rq;
-	unsigned long flags;
-	bool woken = false, on_cpu;
-
-	for (;;) { /* t may be stolen to another queue before its lock is ours; only a runnable task is */
-		rq = &runqs[READ_ONCE(t->cpu)];
-		flags = spin_lock_irqsave(&rq->lock);
-		if (rq == &runqs[t->cpu])
-			break;
-		spin_unlock_irqrestore(&rq->lock, flags);
-	}
-	on_cpu = t->on_cpu;
-	if (sleeping(t->state) && (states & BIT(t->state))) {
-		t->state = TASK_RUNNING;
-		woken = true;
-	}
-	spin_unlock_irqrestore(&rq->lock, flags);
-	if (woken && !on_cpu) /* else it has not switched away yet and finds itself RUNNING (S2, S3) */
-		place(t);
-	return woken;
-}
-
-void sched_wake(struct task *t)
-{
-	wake_if(t, BIT(TASK_INTERRUPTIBLE) | BIT(TASK_UNINTERRUPTIBLE) | BIT(TASK_STOPPED));
-}
-
-bool sched_wake_state(struct task *t, unsigned int states)
-{
-	return wake_if(t, states);
-}
-
-/* ---- Picking ---- */
-
-/* A task from the longest other queue. => rq locked; trylocks others, so no order between them is needed */
-static struct task *steal(struct runq *rq)
-{
-	unsigned int self = (unsigned int)(rq - runqs), n = cpu_count(), most = 0;
-	struct runq *victim = NULL;
-	struct task *t, *found = NULL;
-
-	for (unsigned int i = 0; i < n; i++)
-		if (i != self && READ_ONCE(runqs[i].nr) > most) {
-			most = runqs[i].nr;
-			victim = &runqs[i];
-		}
-	if (!victim || !spin_trylock(&victim->lock))
-		return NULL;
-	list_for_each_entry(t, &victim->tasks, run_node) {
-		if (!may_run_on(t, self))
-			continue;
-		dequeue(victim, t);
-		t->cpu = (u8)self;
-		found = t;
-		break;
-	}
-	spin_unlock(&victim->lock);
-	return found;
-}
-
 static struct task *pick(struct runq *rq)
 {
 	struct task *t;
 
-	if (!list_empty(&rq->tasks)) {
-		t = list_first_entry(&rq->tasks, struct task, run_node);
-		dequeue(rq, t);
-		return t;
-	}
-	t = steal(rq);
-	return t ? t : rq->idle;
+	if (!rq->nr)
+		return &rq->idle;
+	t = list_first_entry(&rq->ready, struct task, run_node);
+	dequeue(rq, t);
+	return t;
+}
+
+/* Work has come to a CPU: when it is idle it must look. A kernel thread does not wait for the end of a slice. */
+static void kick(unsigned int cpu, bool at_once)
+{
+	smp_mb(); /* S4 */
+	if (cpu != cpu_id() && (at_once || (READ_ONCE(idle_cpus) & BIT(cpu))))
+		arch_send_resched(cpu);
+}
+
+/* t is RUNNING and on no queue; rq is its CPU's, its lock is held and released. => interrupts off */
+static void enqueue_and_unlock(struct runq *rq, struct task *t)
+{
+	bool urgent = !t->process;
+
+	enqueue(rq, t, urgent);
+	if (urgent && rq->running)
+		rq->running->need_resched = true;
+	spin_unlock(&rq->lock);
+	kick((unsigned int)(rq - runqs), urgent);
+}
+
+static void put_on_queue(struct task *t)
+{
+	struct runq *rq = &runqs[t->cpu];
+
+	spin_lock(&rq->lock);
+	enqueue_and_unlock(rq, t);
+}
+
+static bool may_run_here(const struct task *t)
+{
+	return t->affinity & BIT(cpu_id());
 }
 
 /* ---- Switching ---- */
 
-/* In the context of the task that goes on, or begins (entry.S). => interrupts off; they stay so */
-struct task *sched_finish_switch(struct task *prev)
-{
-	struct runq *rq = &runqs[cpu_id()];
-
-	if (unlikely(prev->state == TASK_DEAD))
-		list_add_tail(&prev->run_node, &rq->dead);
-	prev->on_cpu = false;
-	spin_unlock(&rq->lock);
-	return prev;
-}
-
-/* Freeing a stack flushes translations on other CPUs, so it waits until interrupts are on (lock.h, L3). */
-static void free_dead(void)
-{
-	struct runq *rq;
-	struct task *t;
-
-	while (!list_empty(&(rq = &runqs[cpu_id()])->dead) && lock_may_sleep()) {
-		unsigned long flags = spin_lock_irqsave(&rq->lock);
-
-		t = list_empty(&rq->dead) ? NULL : list_first_entry(&rq->dead, struct task, run_node);
-		if (t)
-			list_del(&t->run_node);
-		spin_unlock_irqrestore(&rq->lock, flags);
-		if (t)
-			task_free(t);
-	}
-}
-
-static void switch_to(struct runq *rq, struct task *prev, struct task *next)
+/* Task state, run time and slice as `prev` leaves and `next` comes. => rq->lock held */
+static void account_switch(struct runq *rq, struct task *prev, struct task *next)
 {
 	u64 now = cpu_clock();
 
-	next->slice_end = now + SLICE_NS;
+	prev->runtime += now - prev->last_switch;
+	prev->on_cpu = false;
+	next->last_switch = now;
+	next->slice_end = now + slice_of(next);
 	next->on_cpu = true;
-	rq->curr = next;
-	rq->switches++;
-	if (prev->state == TASK_RUNNING)
-		prev->nivcsw++;
-	else
-		prev->nvcsw++;
+	next->need_resched = false;
+	rq->running = next;
+}
+
+/* Called in the next task's context, on the stack it will use. A task that may no longer run here goes elsewhere now that
+ * nobody uses its stack. */
+struct task *sched_finish_switch(struct task *prev)
+{
+	struct runq *rq = this_runq();
+	bool dead = prev->state == TASK_DEAD, leaves = prev->state == TASK_RUNNING && !may_run_here(prev);
+
+	if (unlikely(leaves))
+		prev->cpu = (u8)__builtin_ctzl(prev->affinity);
+	spin_unlock(&rq->lock);
+	if (unlikely(leaves))
+		put_on_queue(prev);
+	irq_enable();
+	if (unlikely(dead)) {
+		mmu_kstack_free(prev->kstack);
+		prev->kstack = NULL;
+		arch_task_free(prev);
+		task_put(prev);
+	}
+	return prev;
+}
+
+/* => interrupts off, rq->lock held; both are undone when it returns */
+static void switch_to(struct runq *rq, struct task *prev, struct task *next)
+{
+	account_switch(rq, prev, next);
 	mmu_load(next->mm);
 	sched_finish_switch(arch_switch(prev, next));
 }
 
 void schedule(void)
 {
-	unsigned long flags = irq_save();
-	struct runq *rq = &runqs[cpu_id()];
 	struct task *prev = current, *next;
+	struct runq *rq;
 
+	debug_assert(lock_may_sleep());
+	irq_disable();
+	rq = this_runq();
 	spin_lock(&rq->lock);
 	prev->need_resched = false;
-	if (prev->state == TASK_RUNNING && prev != rq->idle && !may_run_on(prev, cpu_id())) {
-		/* Its affinity was taken away: any allowed CPU may steal it, this one may not pick it again. */
-		enqueue(rq, prev);
-		next = rq->idle;
+	if (prev->state == TASK_RUNNING) {
+		if (!is_idle_task(rq, prev) && likely(may_run_here(prev)))
+			enqueue(rq, prev, false);
+		prev->nivcsw++;
 	} else {
-		if (prev->state == TASK_RUNNING && prev != rq->idle)
-			enqueue(rq, prev);
-		next = pick(rq);
+		prev->nvcsw++;
 	}
+	next = pick(rq);
 	if (next == prev) {
-		prev->slice_end = cpu_clock() + SLICE_NS;
+		prev->slice_end = cpu_clock() + slice_of(prev);
+		prev->nivcsw--;
 		spin_unlock(&rq->lock);
-		irq_restore(flags);
+		irq_enable();
 		return;
 	}
 	switch_to(rq, prev, next);
-	irq_restore(flags);
-	free_dead();
 }
 
 void sched_yield_point(void)
 {
-	if (unlikely(current->need_resched) && lock_may_sleep())
+	if (unlikely(current && current->need_resched))
 		schedule();
 }
 
-/* ---- Sleeping until a time ---- */
+/* ---- Waking ---- */
+
+/* Where a task that becomes ready should run: where it was, unless that CPU is busy and another one idle. */
+static unsigned int choose_cpu(const struct task *t)
+{
+	unsigned long idle = READ_ONCE(idle_cpus) & t->affinity;
+
+	if (!(t->affinity & BIT(t->cpu)))
+		return idle ? (unsigned int)__builtin_ctzl(idle) : (unsigned int)__builtin_ctzl(t->affinity);
+	if (!idle || (idle & BIT(t->cpu)))
+		return t->cpu;
+	return (unsigned int)__builtin_ctzl(idle);
+}
+
+static struct runq *lock_task_runq(struct task *t)
+{
+	for (;;) {
+		struct runq *rq = &runqs[READ_ONCE(t->cpu)];
+
+		spin_lock(&rq->lock);
+		if (likely(rq == &runqs[t->cpu]))
+			return rq;
+		spin_unlock(&rq->lock);
+	}
+}
+
+bool sched_wake_if(struct task *t, unsigned int states)
+{
+	unsigned long flags = irq_save();
+	struct runq *rq = lock_task_runq(t);
+	bool woken = BIT(t->state) & states;
+
+	if (woken)
+		t->state = TASK_RUNNING;
+	if (!woken || rq->running == t) { /* it has not left its CPU yet, and will not */
+		spin_unlock(&rq->lock);
+	} else {
+		t->cpu = (u8)choose_cpu(t);
+		if (rq == &runqs[t->cpu]) {
+			enqueue_and_unlock(rq, t);
+		} else {
+			spin_unlock(&rq->lock);
+			put_on_queue(t);
+		}
+	}
+	irq_restore(flags);
+	return woken;
+}
+
+void sched_wake(struct task *t)
+{
+	sched_wake_if(t, BIT(TASK_INTERRUPTIBLE) | BIT(TASK_UNINTERRUPTIBLE));
+}
+
+void sched_start(struct task *t)
+{
+	unsigned long flags = irq_save();
+
+	t->state = TASK_RUNNING;
+	t->cpu = (u8)cpu_id();
+	t->cpu = (u8)choose_cpu(t);
+	put_on_queue(t);
+	irq_restore(flags);
+}
+
+/* ---- Sleeping with a limit ---- */
 
 struct sleeper {
 	struct timer timer;
 	struct task *task;
-	bool expired;
 };
 
-static void sleeper_wake(struct timer *t)
+static void sleeper_wake(struct timer *timer)
 {
-	struct sleeper *s = container_of(t, struct sleeper, timer);
-
-	WRITE_ONCE(s->expired, true);
-	sched_wake(s->task);
+	sched_wake(container_of(timer, struct sleeper, timer)->task);
 }
 
-bool schedule_timeout(u64 deadline)
+bool schedule_timeout(u64 deadline_ns)
 {
-	struct sleeper s = { .task = current };
+	struct sleeper s = { .timer = { .fn = sleeper_wake }, .task = current };
 
-	if (deadline == ~0UL) {
-		schedule();
+	if (deadline_ns <= cpu_clock()) {
+		WRITE_ONCE(current->state, TASK_RUNNING);
+		return false;
+	}
+	timer_start(&s.timer, deadline_ns);
+	schedule();
+	timer_cancel(&s.timer);
+	return cpu_clock() < deadline_ns;
+}
+
+/* ---- Moving tasks between CPUs ---- */
+
+/* The last ready task of rq that may run on `cpu`. => rq->lock held; it is off the queue; NULL none */
+static struct task *take_for(struct runq *rq, unsigned int cpu)
+{
+	for (struct list_head *n = rq->ready.prev; n != &rq->ready; n = n->prev) {
+		struct task *t = list_entry(n, struct task, run_node);
+
+		if (t->affinity & BIT(cpu)) {
+			dequeue(rq, t);
+			t->cpu = (u8)cpu;
+			return t;
+		}
+	}
+	return NULL;
+}
+
+/* Get work from another CPU's queue. => interrupts off; whether some came */
+static bool steal(void)
+{
+	unsigned int me = cpu_id(), n = cpu_count();
+
+	for (unsigned int i = 1; i < n; i++) {
+		struct runq *rq = &runqs[(me + i) % n];
+		struct task *t;
+
+		if (!READ_ONCE(rq->nr))
+			continue;
+		spin_lock(&rq->lock);
+		t = take_for(rq, me);
+		spin_unlock(&rq->lock);
+		if (!t)
+			continue;
+		put_on_queue(t);
 		return true;
 	}
-	timer_init(&s.timer, sleeper_wake);
-	timer_start(&s.timer, deadline);
-	schedule();
-	timer_stop(&s.timer);
-	return !READ_ONCE(s.expired);
+	return false;
 }
 
-void sched_sleep_until(u64 deadline)
+/* Work waits here while a CPU that may do it sleeps: wake that one to steal it. => interrupts off */
+static void offer_work(struct runq *rq)
 {
-	while (cpu_clock() < deadline) {
-		current->state = TASK_UNINTERRUPTIBLE;
-		schedule_timeout(deadline);
-	}
+	unsigned long idle = READ_ONCE(idle_cpus);
+
+	if (rq->nr && idle)
+		arch_send_resched((unsigned int)__builtin_ctzl(idle));
 }
 
-/* ---- The tick ---- */
+/* => when t is current, it must call schedule() to get away; another task that runs leaves at its next tick */
+void sched_set_affinity(struct task *t, u64 mask)
+{
+	unsigned long flags = irq_save();
+	struct runq *rq = lock_task_runq(t);
 
+	t->affinity = mask;
+	if (!(mask & BIT(t->cpu)) && !list_empty(&t->run_node)) {
+		dequeue(rq, t);
+		t->cpu = (u8)__builtin_ctzl(mask);
+		spin_unlock(&rq->lock);
+		put_on_queue(t);
+	} else {
+		spin_unlock(&rq->lock);
+	}
+	irq_restore(flags);
+}
+
+/* ---- Ticks and the idle loop ---- */
+
+/* => interrupts off */
 static void account_tick(struct task *t, bool from_user)
 {
-	const u64 ns = 1000000000UL / HZ;
-	unsigned int cpu = cpu_id();
+	struct process *p = t->process;
 
-	if (t == runqs[cpu].idle) {
-		cpu_ns[cpu][2] += ns;
-	} else if (from_user) {
-		t->utime += ns;
-		cpu_ns[cpu][0] += ns;
-	} else {
-		t->stime += ns;
-		cpu_ns[cpu][1] += ns;
-	}
+	if (from_user)
+		t->utime += TICK_NS;
+	else
+		t->stime += TICK_NS;
+	if (p && ((from_user && p->itimer[1].value) || p->itimer[2].value || p->rlim[0].cur != ~0UL))
+		t->tick_work = true;
 }
 
 void timer_tick(bool from_user)
 {
+	struct runq *rq = this_runq();
 	struct task *t = current;
+	u64 now = cpu_clock();
 
+	timer_run(now);
+	if (is_idle_task(rq, t))
+		return;
 	account_tick(t, from_user);
-	itimer_tick(t, from_user);
-	timer_run_expired();
-	if (cpu_clock() >= t->slice_end && runqs[cpu_id()].nr)
+	if ((rq->nr && now >= t->slice_end) || !may_run_here(t))
 		t->need_resched = true;
+	offer_work(rq);
 }
 
-void sched_cpu_times(unsigned int cpu, u64 *user, u64 *system, u64 *idle)
+/* Interrupts are off. Sleep until there may be work. */
+static void idle_once(struct runq *rq)
 {
-	*user = cpu_ns[cpu][0];
-	*system = cpu_ns[cpu][1];
-	*idle = cpu_ns[cpu][2];
-}
+	unsigned long me = BIT(cpu_id());
 
-u64 sched_switches(void)
-{
-	u64 n = 0;
-
-	for (unsigned int i = 0; i < CONFIG_MAX_CPUS; i++)
-		n += runqs[i].switches;
-	return n;
-}
-
-unsigned int sched_nr_running(void)
-{
-	unsigned int n = 0;
-
-	for (unsigned int i = 0; i < cpu_count(); i++)
-		n += runqs[i].nr + (runqs[i].curr != runqs[i].idle);
-	return n;
-}
-
-/* ---- Kernel threads ---- */
-
-struct kthread_start {
-	void (*fn)(void *);
-	void *arg;
-};
-
-static void kthread_main(void *arg)
-{
-	struct kthread_start s = *(struct kthread_start *)arg;
-
-	kfree(arg);
-	s.fn(s.arg);
-	current->state = TASK_DEAD;
-	schedule();
-	panic("a kernel thread runs after its end");
-}
-
-struct task *kthread_create(const char *name, void (*fn)(void *), void *arg)
-{
-	struct kthread_start *start = kmalloc(sizeof(*start));
-	struct task *t = start ? task_alloc() : NULL;
-
-	if (!t) {
-		kfree(start);
-		return NULL;
+	__atomic_fetch_or(&idle_cpus, me, __ATOMIC_SEQ_CST);
+	if (!READ_ONCE(rq->nr) && !steal()) {
+		arch_idle();
+		irq_disable();
 	}
-	start->fn = fn;
-	start->arg = arg;
-	strlcpy(t->comm, name, sizeof(t->comm));
-	arch_task_init_kernel(t, kthread_main, start);
-	sched_start(t);
-	return t;
+	__atomic_fetch_and(&idle_cpus, ~me, __ATOMIC_SEQ_CST);
 }
 
-/* ---- CPUs ---- */
-
-/* Is there anything to steal? Looked at once a tick by an idle CPU. */
-static bool others_busy(void)
+static __noreturn void idle_loop(void)
 {
-	for (unsigned int i = 0; i < cpu_count(); i++)
-		if (i != cpu_id() && READ_ONCE(runqs[i].nr))
-			return true;
-	return false;
+	struct runq *rq = this_runq();
+
+	for (;;) {
+		irq_disable();
+		idle_once(rq);
+		irq_enable();
+		if (READ_ONCE(rq->nr))
+			schedule();
+	}
 }
 
-/* This CPU's boot context becomes its idle task. */
-void sched_init_cpu(void)
+/* The stack this CPU runs on becomes its idle task's. => interrupts off */
+static void idle_adopt(unsigned int cpu)
 {
-	unsigned int cpu = cpu_id();
-	struct task *idle = &idle_tasks[cpu];
 	struct runq *rq = &runqs[cpu];
+	unsigned long here = (unsigned long)__builtin_frame_address(0);
 
-	snprintf(idle->comm, sizeof(idle->comm), "idle/%u", cpu);
-	idle->cpu = (u8)cpu;
-	idle->affinity = BIT(cpu);
-	idle->on_cpu = true;
-	idle->slice_end = ~0UL;
-	list_init(&idle->run_node);
-	list_init(&idle->pending);
-	waitq_init(&idle->vfork_wait);
 	spin_init(&rq->lock, RANK_RUNQUEUE);
-	list_init(&rq->tasks);
-	list_init(&rq->dead);
-	rq->curr = idle;
-	set_current(idle);
-	WRITE_ONCE(rq->idle, idle);
+	list_init(&rq->ready);
+	rq->idle = (struct task){
+		.state = TASK_RUNNING,
+		.on_cpu = true,
+		.cpu = (u8)cpu,
+		.affinity = BIT(cpu),
+		.kstack = (void *)ALIGN_UP(here, KSTACK_SIZE),
+		.refs = ATOMIC_INIT(1),
+	};
+	list_init(&rq->idle.pending);
+	list_init(&rq->idle.run_node);
+	snprintf(rq->idle.comm, sizeof(rq->idle.comm), "idle/%u", cpu);
+	rq->running = &rq->idle;
+	set_current(&rq->idle);
 }
 
 void sched_init(void)
 {
-	task_cache = kmem_cache_create("task_struct", sizeof(struct task), 64);
+	idle_adopt(0);
 }
 
-void sched_cpu_main(void)
+__noreturn void sched_cpu_main(void)
 {
-	if (!runqs[cpu_id()].idle)
-		sched_init_cpu();
-	arch_timer_start();
-	for (;;) {
-		irq_disable();
-		if (runqs[cpu_id()].nr || current->need_resched || others_busy())
-			schedule();
-		irq_enable();
-		free_dead();
-		irq_disable();
-		if (!runqs[cpu_id()].nr)
-			arch_idle();
-		irq_enable();
+	if (cpu_id() != 0) {
+		idle_adopt(cpu_id());
+		arch_timer_start();
 	}
+	idle_loop();
 }

@@ -46,6 +46,11 @@ bool signal_ignored_or_blocked(int sig);
 /* The process group of current has nobody who could continue it. */
 bool current_pgroup_is_orphaned(void);
 
+/* Another blocked set until the call ends: ppoll, pselect, epoll_pwait. interrupted: the call returns -EINTR or
+ * -ERESTARTNOHAND because of a signal, which is then taken before the old set comes back */
+void signal_call_mask(u64 set);
+void signal_call_unmask(bool interrupted);
+
 /* ---- for fork, exec, exit, wait ---- */
 void signal_boot(void);
 struct sighand *sighand_create(void); /* all default; NULL no memory */
@@ -56,10 +61,17 @@ void signal_flush_queue(struct list_head *queue);
 void signal_recheck(struct task *t);	/* sig_check anew. => t->process->sig_lock held, t is current or new */
 void signal_set_blocked(u64 set);	/* of current */
 void signal_wake(struct task *t, bool fatal); /* it must look. => sig_lock held */
-void process_kill_others(struct process *p); /* wake all threads so that they see group_exit or exec_task. => sig_lock */
-void process_stop_thread_gone(struct process *p); /* a thread left during a group stop. => pid_lock, sig_lock */
+/* A thread has left p during a group stop: did it complete the stop? The caller must notify_parent(). => sig_lock held */
+bool stop_completed(struct process *p, int nr_threads);
 void notify_parent(struct process *p, int why); /* SIGCHLD and wake-up, CLD_*. => pid_lock held */
-bool process_ignores_children(struct process *p); /* children need no wait. => sig_lock of p held or p is current's */
+bool process_ignores_children(struct process *p); /* its zombies need no wait. => pid_lock held */
+
+/* ---- between signal.c, sigdeliver.c and sigcalls.c. => sig_lock held ---- */
+bool signal_default_ignores(int sig);
+int signal_dequeue(struct task *t, u64 not_these, siginfo_t *info); /* 0: none. Task's first, faults before all */
+void signal_forget(struct process *p, u64 set);			     /* drop what is pending of these signals */
+#define SIG_STOPS (SIG_BIT(SIGSTOP) | SIG_BIT(SIGTSTP) | SIG_BIT(SIGTTIN) | SIG_BIT(SIGTTOU))
+#define SIG_UNBLOCKABLE (SIG_BIT(SIGKILL) | SIG_BIT(SIGSTOP))
 
 /* ---- frames: sigframe.c ---- */
 struct regs;

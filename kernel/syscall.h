@@ -15,6 +15,7 @@
 
 /* Internal results, never seen by users: restart rules after a signal (as in Linux). */
 #define ERESTARTSYS 512		  /* restart if SA_RESTART or no handler, else EINTR */
+#define ERESTARTNOINTR 513	  /* always restart */
 #define ERESTARTNOHAND 514	  /* restart only if no handler ran */
 #define ERESTART_RESTARTBLOCK 516 /* through restart_syscall */
 

@@ -90,6 +90,8 @@ struct task {
 	struct task *vfork_parent;	/* waits until we exec or exit [p] */
 	struct waitq vfork_wait;
 	int exit_code;			/* wait status form: (status << 8) | signal */
+	void (*first_work)(struct regs *r); /* before its first return to user mode; NULL nothing */
+	u32 __user *set_tid;		/* CLONE_CHILD_SETTID */
 	long (*restart_fn)(struct task *t); /* restart_syscall: nanosleep and friends; NULL: EINTR */
 	unsigned long restart_block[6];
 	unsigned long trap_addr, trap_no, trap_error; /* of the last fault: signal frames */
@@ -128,6 +130,7 @@ struct process {
 	struct task *exec_task;		/* [s] replaces the program: every other thread is to exit */
 	bool stopping;			/* [s] group stop: every thread is to stop */
 	int nr_stopped;			/* [s] threads that have */
+	bool notify_cont;		/* [s] continued: the parent is to be told */
 	bool zombie;			/* [p] all threads gone, waits for its parent */
 	bool reaped;			/* [p] somebody has waited for it */
 	bool reported_stop, reported_cont; /* [s] what wait() may report: set, there is something */

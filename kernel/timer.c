@@ -1,109 +1,89 @@
 /*
- * Timers: one tree of all of them, ordered by deadline, looked at by every CPU's tick.
+ * The timer queue: every timer of the machine in one red-black tree, by deadline. The tick of each CPU compares the
+ * earliest deadline, kept in a word of its own, with the clock; almost always that is all.
  *
- * Resolution is the tick (1/HZ s): nothing here needs better, and the cost of a tick with nothing due is one compare.
+ * A function runs with the queue's lock held, so that timer_cancel() returns only when it is over.
  *
- * A function runs outside the lock. `running` is what a CPU calls just now, so that timer_stop() can wait until its
- * owner may be freed.
+ * Linux differs: a timer wheel for timeouts and one tree a CPU for exact ones, with a one-shot interrupt each.
  */
 #include "kernel/timer.h"
 
 #include "kernel/lock.h"
-#include "kernel/printk.h"
 #include <arch/cpu.h>
 
-static struct spinlock timer_lock = SPINLOCK_INIT(RANK_TIMER);
-static struct rb_root timers = RB_ROOT_INIT;
-static u64 first_deadline = ~0UL; /* of the whole tree: read without the lock, exact under it */
-static struct timer *running[CONFIG_MAX_CPUS];
+static struct rb_root queue = RB_ROOT_INIT;
+static struct spinlock queue_lock = SPINLOCK_INIT(RANK_TIMER);
+static u64 next_deadline = ~0UL;
 
-static struct timer *first_timer(void)
+static struct timer *timer_of(struct rb_node *n)
 {
-	struct rb_node *n = rb_first(&timers);
-
 	return n ? rb_entry(n, struct timer, node) : NULL;
 }
 
 static void note_first(void)
 {
-	struct timer *t = first_timer();
+	struct timer *first = timer_of(rb_first(&queue));
 
-	WRITE_ONCE(first_deadline, t ? t->deadline : ~0UL);
+	WRITE_ONCE(next_deadline, first ? first->deadline : ~0UL);
 }
 
-static void enqueue(struct timer *t)
+/* => queue_lock held */
+static void insert(struct timer *t)
 {
-	struct rb_node **link = &timers.node, *parent = NULL;
+	struct rb_node **link = &queue.node, *parent = NULL;
 
 	while (*link) {
 		parent = *link;
-		link = t->deadline < rb_entry(parent, struct timer, node)->deadline ? &parent->left : &parent->right;
+		link = t->deadline < timer_of(parent)->deadline ? &parent->left : &parent->right;
 	}
-	rb_insert(&timers, &t->node, parent, link, NULL);
+	rb_insert(&queue, &t->node, parent, link, NULL);
 	t->queued = true;
 }
 
-static void dequeue(struct timer *t)
+/* => queue_lock held */
+static void remove(struct timer *t)
 {
-	rb_erase(&timers, &t->node, NULL);
+	rb_erase(&queue, &t->node, NULL);
 	t->queued = false;
 }
 
 void timer_start(struct timer *t, u64 deadline)
 {
-	unsigned long flags = spin_lock_irqsave(&timer_lock);
+	unsigned long flags = spin_lock_irqsave(&queue_lock);
 
 	if (t->queued)
-		dequeue(t);
+		remove(t);
 	t->deadline = deadline;
-	enqueue(t);
+	insert(t);
 	note_first();
-	spin_unlock_irqrestore(&timer_lock, flags);
+	spin_unlock_irqrestore(&queue_lock, flags);
 }
 
-static bool is_running(const struct timer *t)
+bool timer_cancel(struct timer *t)
 {
-	for (unsigned int i = 0; i < CONFIG_MAX_CPUS; i++)
-		if (READ_ONCE(running[i]) == t)
-			return true;
-	return false;
-}
+	unsigned long flags = spin_lock_irqsave(&queue_lock);
+	bool was = t->queued;
 
-bool timer_stop(struct timer *t)
-{
-	unsigned long flags = spin_lock_irqsave(&timer_lock);
-	bool was_queued = t->queued;
-
-	if (was_queued) {
-		dequeue(t);
+	if (was) {
+		remove(t);
 		note_first();
 	}
-	spin_unlock_irqrestore(&timer_lock, flags);
-	while (is_running(t))
-		cpu_relax();
-	return was_queued;
+	spin_unlock_irqrestore(&queue_lock, flags);
+	return was;
 }
 
-void timer_run_expired(void)
+void timer_run(u64 now)
 {
 	unsigned long flags;
 	struct timer *t;
 
-	debug_assert(!irq_enabled());
-	while (cpu_clock() >= READ_ONCE(first_deadline)) {
-		flags = spin_lock_irqsave(&timer_lock);
-		t = first_timer();
-		if (t && cpu_clock() >= t->deadline) {
-			dequeue(t);
-			WRITE_ONCE(running[cpu_id()], t);
-		} else {
-			t = NULL;
-		}
-		note_first();
-		spin_unlock_irqrestore(&timer_lock, flags);
-		if (!t)
-			return;
+	if (likely(now < READ_ONCE(next_deadline)))
+		return;
+	flags = spin_lock_irqsave(&queue_lock);
+	while ((t = timer_of(rb_first(&queue))) && t->deadline <= now) {
+		remove(t);
 		t->fn(t);
-		smp_store_release(&running[cpu_id()], NULL);
 	}
+	note_first();
+	spin_unlock_irqrestore(&queue_lock, flags);
 }
