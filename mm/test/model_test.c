@@ -8,12 +8,16 @@
  * A model's page is one page, or 512 KiB of which the first page is touched: then the window spans many page tables,
  * which come, go and move as wholes.
  *
+ * In debug builds a fourth of the operations that promise to change nothing when they fail run with one allocation
+ * failing (A6): if they say ENOMEM then, the model stays as it was.
+ *
  * SEED=n repeats a run; the failing step is printed with the operations that led to it.
  */
 #include "kernel/lib/string.h"
 #include "kernel/sysctl.h"
 #include "kernel/uapi/errno.h"
 #include "kernel/uapi/mman.h"
+#include "mm/buddy.h"
 #include "mm/slab.h"
 #include "mm/test/harness.h"
 
@@ -55,8 +59,11 @@ static void note(const char *fmt, ...)
 {
 	va_list ap;
 
+	char *text = history[steps % HISTORY];
+	size_t at = fmt[0] == ' ' ? strlen(text) : 0; /* more of the same line */
+
 	va_start(ap, fmt);
-	vsnprintf(history[steps % HISTORY], sizeof(history[0]), fmt, ap);
+	vsnprintf(text + at, sizeof(history[0]) - at, fmt, ap);
 	va_end(ap);
 }
 
@@ -119,6 +126,40 @@ static bool all_mapped(const struct process *p, unsigned long from, unsigned lon
 	return true;
 }
 
+/* ---- Failing allocations ---- */
+
+static void maybe_arm(void)
+{
+	if (IS_ENABLED(CONFIG_DEBUG) && test_below(4) == 0)
+		atomic_set(&alloc_fail_countdown, 1 + (int)test_below(12));
+}
+
+static bool armed;
+
+/* What an operation that was armed returned. => whether it failed for that reason, and nothing is to be changed */
+static bool failed_as_armed(long result)
+{
+	bool fired = armed && !atomic_read(&alloc_fail_countdown);
+
+	atomic_set(&alloc_fail_countdown, 0);
+	armed = false;
+	return fired && result == -ENOMEM;
+}
+
+/* Run it, armed where it may be. => its result; *failed: it failed for that reason */
+#define ATTEMPT(may, call, failed)                                                                 \
+	({                                                                                         \
+		long result_;                                                                      \
+		if (may)                                                                           \
+			maybe_arm();                                                               \
+		armed = atomic_read(&alloc_fail_countdown);                                        \
+		result_ = (call);                                                                  \
+		*(failed) = failed_as_armed(result_);                                              \
+		if (*(failed))                                                                     \
+			note("  no memory");                                                       \
+		result_;                                                                           \
+	})
+
 /* ---- Operations, each on both ---- */
 
 struct range {
@@ -148,8 +189,18 @@ static void op_map(struct process *p)
 	struct mmap_request req = { .addr = addr_of(r.from), .len = (r.to - r.from) * unit, .prot = prot,
 				    .flags = MAP_FIXED | MAP_ANONYMOUS | (shared ? MAP_SHARED : MAP_PRIVATE) };
 
+	bool failed;
+	long got;
+
 	note("mmap [%lu, %lu) prot %d %s", r.from, r.to, prot, shared ? "shared" : "private");
-	CHECK_EQ(mm_mmap(p->proc->mm, &req), req.addr);
+	if (o)
+		o->refs = 1;
+	got = ATTEMPT(true, mm_mmap(p->proc->mm, &req), &failed);
+	if (failed) {
+		object_put(o);
+		return;
+	}
+	CHECK_EQ(got, req.addr);
 	for (unsigned long i = r.from; i < r.to; i++) {
 		struct cell *c = &p->page[i];
 
@@ -157,18 +208,24 @@ static void op_map(struct process *p)
 		c->mapped = true;
 		c->prot = (u8)prot;
 		c->object = o;
+		if (o)
+			o->refs++;
 		c->index = (unsigned int)(i - r.from);
 	}
-	if (o)
-		o->refs = (unsigned int)(r.to - r.from);
+	object_put(o);
 }
 
 static void op_unmap(struct process *p)
 {
 	struct range r = random_range();
+	bool failed;
+	long got;
 
 	note("munmap [%lu, %lu)", r.from, r.to);
-	CHECK_EQ(mm_munmap(p->proc->mm, addr_of(r.from), (r.to - r.from) * unit), 0);
+	got = ATTEMPT(true, mm_munmap(p->proc->mm, addr_of(r.from), (r.to - r.from) * unit), &failed);
+	if (failed)
+		return;
+	CHECK_EQ(got, 0);
 	for (unsigned long i = r.from; i < r.to; i++)
 		cell_clear(&p->page[i]);
 }
@@ -250,18 +307,32 @@ static bool uniform(const struct process *p, struct range r)
 	return true;
 }
 
+static bool one_vma(const struct process *p, struct range r)
+{
+	const struct vma *v = vma_tree_find(&p->proc->mm->vmas, addr_of(r.from));
+
+	return v && v->start <= addr_of(r.from) && v->end >= addr_of(r.to);
+}
+
 static void op_move(struct process *p)
 {
 	struct range r = random_range();
 	unsigned long n = r.to - r.from, to = test_below(PAGES - n + 1);
-	bool keep = test_below(4) == 0;
+	bool keep = test_below(4) == 0, failed;
 	unsigned int flags = MREMAP_MAYMOVE | MREMAP_FIXED | (keep ? MREMAP_DONTUNMAP : 0);
 	long got;
 
 	if (!uniform(p, r) || (to < r.to && r.from < to + n) || (keep && p->page[r.from].object))
 		return;
 	note("mremap [%lu, %lu) to %lu%s", r.from, r.to, to, keep ? " dontunmap" : "");
-	got = mm_mremap(p->proc->mm, addr_of(r.from), n * unit, n * unit, flags, addr_of(to));
+	got = ATTEMPT(one_vma(p, r), mm_mremap(p->proc->mm, addr_of(r.from), n * unit, n * unit, flags, addr_of(to)),
+		      &failed);
+	if (failed) { /* the destination may be gone, as in Linux: now it is */
+		CHECK_EQ(mm_munmap(p->proc->mm, addr_of(to), n * unit), 0);
+		for (unsigned long i = 0; i < n; i++)
+			cell_clear(&p->page[to + i]);
+		return;
+	}
 	CHECK_EQ(got, addr_of(to));
 	if (got != (long)addr_of(to))
 		return;
@@ -276,6 +347,50 @@ static void op_move(struct process *p)
 			cell_clear(from);
 		}
 	}
+}
+
+static void op_shrink(struct process *p)
+{
+	struct range r = random_range();
+	unsigned long keep = 1 + test_below(r.to - r.from);
+	bool failed;
+	long got;
+
+	if (!uniform(p, r))
+		return;
+	note("mremap [%lu, %lu) shrinks to %lu", r.from, r.to, keep);
+	got = ATTEMPT(true, mm_mremap(p->proc->mm, addr_of(r.from), (r.to - r.from) * unit, keep * unit, 0, 0), &failed);
+	if (failed)
+		return;
+	CHECK_EQ(got, addr_of(r.from));
+	for (unsigned long i = r.from + keep; i < r.to; i++)
+		cell_clear(&p->page[i]);
+}
+
+static long model_populate(const struct process *p, struct range r)
+{
+	for (unsigned long i = r.from; i < r.to; i++) {
+		const struct cell *c = &p->page[i];
+
+		if (!c->mapped)
+			return -ENOMEM;
+		if (!(c->prot & PROT_WRITE))
+			return -EINVAL;
+		if (c->guard)
+			return -EFAULT;
+	}
+	return 0;
+}
+
+static void op_populate(struct process *p)
+{
+	struct range r = random_range();
+
+	if (unit > PAGE_SIZE)
+		r.to = r.from + 1; /* every page of it becomes real */
+	note("populate [%lu, %lu)", r.from, r.to);
+	CHECK_EQ(mm_madvise(p->proc->mm, addr_of(r.from), (r.to - r.from) * unit, MADV_POPULATE_WRITE),
+		 model_populate(p, r));
 }
 
 static void op_store(struct process *p)
@@ -328,12 +443,14 @@ static struct process *free_process(void)
 static void op_fork(struct process *p)
 {
 	struct process *child = free_process();
+	bool failed;
 
 	if (!child)
 		return;
 	note("fork: %ld", (long)(child - procs));
-	child->proc = host_proc_fork(p->proc);
-	CHECK(child->proc != NULL);
+	CHECK_EQ(ATTEMPT(true, (child->proc = host_proc_fork(p->proc)) ? 0 : -ENOMEM, &failed), failed ? -ENOMEM : 0);
+	if (!child->proc)
+		return;
 	for (unsigned long i = 0; i < PAGES; i++) {
 		struct cell *c = &child->page[i];
 
@@ -373,6 +490,7 @@ static const struct {
 	void (*run)(struct process *p);
 } ops[] = {
 	{ 6, op_map },	 { 5, op_unmap }, { 8, op_protect }, { 12, op_advise }, { 8, op_move },
+	{ 3, op_shrink }, { 3, op_populate },
 	{ 30, op_store }, { 12, op_load }, { 5, op_fork },	  { 3, op_exit },   { 1, op_full_range_forks_again },
 };
 
@@ -410,12 +528,10 @@ static void run_random(unsigned int count)
 {
 	for (steps = 0; steps < count && !test_has_failed(); steps++) {
 		struct process *p = random_process();
-		size_t length;
 
 		note("-");
 		random_op(p);
-		length = strlen(history[steps % HISTORY]);
-		snprintf(history[steps % HISTORY] + length, sizeof(history[0]) - length, "  by %ld", (long)(p - procs));
+		note("  by %ld", (long)(p - procs));
 		CHECK_EQ(host_check(), 0);
 		if (steps % 64 == 0 && !test_has_failed())
 			check_all_pages();
