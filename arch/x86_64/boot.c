@@ -218,7 +218,6 @@ static void setup_interrupts(void)
 	lapic_setup();
 	this_cpu()->apic_id = lapic_id();
 	ioapic_init();
-	uart_irq_enable();
 }
 
 __noreturn void boot_start(u32 magic, u64 info)

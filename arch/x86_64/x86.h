@@ -130,7 +130,6 @@ int fxrstor_checked(const void *area);
 
 /* ---- uart.c ---- */
 void uart_init(void);
-void uart_irq_enable(void);
 void uart_poll(unsigned int first, unsigned int step);
 
 #endif

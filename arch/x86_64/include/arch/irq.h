@@ -70,6 +70,7 @@ void uart_interrupt(unsigned int port);      /* ttyS<port> has input */
 bool uart_present(unsigned int port);
 void uart_putc(unsigned int port, char c);
 int uart_getc(unsigned int port); /* -1: nothing there */
+void uart_irq_enable(void);	  /* input calls uart_interrupt() from now on */
 
 /* The end. Both never return. exit_code: the byte for isa-debug-exit. */
 __noreturn void arch_power_off(u8 exit_code);
