@@ -26,20 +26,23 @@ static struct vma *last_below(const struct vma_node *n, unsigned int height)
 	return n->vma[n->nr - 1];
 }
 
-struct vma *vma_tree_prev(const struct vma_tree *t, unsigned long addr)
+struct vma *vma_tree_around(const struct vma_tree *t, unsigned long addr, struct vma **next)
 {
 	const struct vma_node *n = t->root, *left = NULL; /* the nearest subtree wholly to the left */
 	unsigned int left_height = 0;
 
+	*next = NULL;
 	for (unsigned int height = t->height; height; height--) {
 		unsigned int i = node_first_above(n, addr);
 
-		if (height == 1 && i)
-			return n->vma[i - 1];
-		if (height == 1)
-			break;
-		if (i == n->nr)
+		if (i == n->nr) /* at the root, or nowhere */
 			return last_below(n, height);
+		if (height == 1) {
+			*next = n->vma[i];
+			if (i)
+				return n->vma[i - 1];
+			break;
+		}
 		if (i) {
 			left = n->child[i - 1];
 			left_height = height - 1;
@@ -47,6 +50,13 @@ struct vma *vma_tree_prev(const struct vma_tree *t, unsigned long addr)
 		n = n->child[i];
 	}
 	return left ? last_below(left, left_height) : NULL;
+}
+
+struct vma *vma_tree_prev(const struct vma_tree *t, unsigned long addr)
+{
+	struct vma *next;
+
+	return vma_tree_around(t, addr, &next);
 }
 
 /* ---- Iterator ---- */

@@ -154,19 +154,34 @@ static void descend(const struct vma_tree *t, unsigned long addr, struct vma_pat
 	}
 }
 
-/* The values of the node at `level` changed: bring those above up to date. */
-static void path_update(struct vma_path *p, unsigned int level)
+/* Gaps of the node at `level` changed, the largest of them from old_gap to new_gap, or its last key did: carry that
+ * upwards. A node is only counted again when its largest gap may have shrunk. */
+static void path_carry(struct vma_path *p, unsigned int level, unsigned long old_gap, unsigned long new_gap)
 {
 	while (level-- > 0) {
 		struct vma_node *n = p->node[level];
 		unsigned int i = p->slot[level];
-		unsigned long key = node_last_key(n->child[i]), gap = node_max_gap(n->child[i]);
+		unsigned long key = node_last_key(n->child[i]), was = n->gap[i];
 
-		if (n->key[i] == key && n->gap[i] == gap)
+		if (new_gap < was)
+			new_gap = old_gap < was ? was : node_max_gap(n->child[i]);
+		if (n->key[i] == key && new_gap == was)
 			return;
 		n->key[i] = key;
-		n->gap[i] = gap;
+		n->gap[i] = new_gap;
+		old_gap = was;
 	}
+}
+
+/* The node at `level` has other entries than before: carry its values upwards. */
+static void path_update(struct vma_path *p, unsigned int level)
+{
+	struct vma_node *parent;
+
+	if (level == 0)
+		return;
+	parent = p->node[level - 1];
+	path_carry(p, level, parent->gap[p->slot[level - 1]], node_max_gap(p->node[level]));
 }
 
 /* ---- Entries of one node ---- */
@@ -227,17 +242,19 @@ static void grow_root(struct vma_tree *t, struct vma_node *right, struct vma_tre
 	assert(t->height <= VMA_TREE_HEIGHT_MAX);
 }
 
-/* Put e in at slot i of the node at `level`, splitting upwards as far as nodes are full. */
+/* Put e in at slot i of the node at `level`, splitting upwards as far as nodes are full. Before, the largest gap that
+ * the change concerns was old_gap; it is new_gap now. */
 static void path_insert(struct vma_tree *t, struct vma_path *p, unsigned int level, unsigned int i, struct vma_entry e,
-			struct vma_tree_reserve *r)
+			unsigned long old_gap, unsigned long new_gap, struct vma_tree_reserve *r)
 {
+	const unsigned int half = (VMA_NODE_MAX + 1) / 2;
+
 	for (;; level--) {
 		struct vma_node *n = p->node[level], *right;
-		const unsigned int half = (VMA_NODE_MAX + 1) / 2;
 
 		if (n->nr < VMA_NODE_MAX) {
 			node_insert(n, i, e);
-			path_update(p, level);
+			path_carry(p, level, old_gap, new_gap);
 			return;
 		}
 		right = node_new(t, r);
@@ -254,9 +271,12 @@ static void path_insert(struct vma_tree *t, struct vma_path *p, unsigned int lev
 		}
 		i = p->slot[level - 1];
 		e = node_entry(n);
+		old_gap = p->node[level - 1]->gap[i];
 		p->node[level - 1]->key[i] = e.key;
 		p->node[level - 1]->gap[i] = e.gap;
+		new_gap = e.gap;
 		e = node_entry(right);
+		new_gap = max(new_gap, e.gap);
 		i++;
 	}
 }
@@ -264,6 +284,7 @@ static void path_insert(struct vma_tree *t, struct vma_path *p, unsigned int lev
 void vma_tree_insert(struct vma_tree *t, struct vma *v, struct vma_tree_reserve *r)
 {
 	struct vma_entry e = { v->end, v->start, v };
+	unsigned long old_gap = 0, new_gap = 0;
 	struct vma_path p;
 	struct vma_node *leaf;
 	unsigned int i;
@@ -280,13 +301,35 @@ void vma_tree_insert(struct vma_tree *t, struct vma *v, struct vma_tree_reserve 
 		struct vma *next = leaf->vma[i];
 
 		debug_assert(next->start >= v->end);
-		e.gap = v->start - (next->start - leaf->gap[i]);
+		old_gap = leaf->gap[i];
+		e.gap = v->start - (next->start - old_gap);
 		leaf->gap[i] = next->start - v->end;
+		new_gap = leaf->gap[i];
 	} else if (i) {
 		e.gap = v->start - leaf->key[i - 1];
 	}
 	t->count++;
-	path_insert(t, &p, t->height - 1, i, e, r);
+	path_insert(t, &p, t->height - 1, i, e, old_gap, max(new_gap, e.gap), r);
+}
+
+void vma_tree_split(struct vma_tree *t, struct vma *v, unsigned long addr, struct vma *upper, struct vma_tree_reserve *r)
+{
+	struct vma_entry e = { v->end, 0, upper };
+	struct vma_path p;
+	struct vma_node *leaf;
+	unsigned int i;
+
+	debug_assert(v->start < addr && addr < v->end);
+	descend(t, v->start, &p);
+	leaf = p.node[t->height - 1];
+	i = p.slot[t->height - 1];
+	assert(i < leaf->nr && leaf->vma[i] == v);
+	upper->start = addr;
+	upper->end = v->end;
+	v->end = addr;
+	leaf->key[i] = addr;
+	t->count++;
+	path_insert(t, &p, t->height - 1, i + 1, e, 0, 0, r);
 }
 
 /* ---- Erase ---- */
@@ -340,9 +383,15 @@ static bool join_or_share(struct vma_tree *t, struct vma_node *parent, unsigned 
 	return joined;
 }
 
-/* The node at `level` lost entries: restore T1 and T2 from there upwards. */
-static void rebalance(struct vma_tree *t, struct vma_path *p, unsigned int level)
+/* The node at `level` lost entries; the largest gap concerned went from old_gap to new_gap. Restore T1 and T2 from there
+ * upwards. */
+static void rebalance(struct vma_tree *t, struct vma_path *p, unsigned int level, unsigned long old_gap,
+		      unsigned long new_gap)
 {
+	if (level > 0 && p->node[level]->nr >= VMA_NODE_MIN) {
+		path_carry(p, level, old_gap, new_gap);
+		return;
+	}
 	while (level > 0 && p->node[level]->nr < VMA_NODE_MIN) {
 		unsigned int i = p->slot[level - 1];
 
@@ -363,6 +412,7 @@ static void set_gap(struct vma_tree *t, unsigned long addr, unsigned long prev_e
 {
 	struct vma_path p;
 	struct vma_node *leaf;
+	unsigned long old_gap;
 	unsigned int i;
 
 	if (!t->root)
@@ -372,8 +422,9 @@ static void set_gap(struct vma_tree *t, unsigned long addr, unsigned long prev_e
 	i = p.slot[t->height - 1];
 	if (i == leaf->nr)
 		return;
+	old_gap = leaf->gap[i];
 	leaf->gap[i] = leaf->vma[i]->start - prev_end;
-	path_update(&p, t->height - 1);
+	path_carry(&p, t->height - 1, old_gap, leaf->gap[i]);
 }
 
 /* The VMAs that end in (from, to] go. => none of them starts below from */
@@ -384,6 +435,7 @@ static unsigned int erase_between(struct vma_tree *t, unsigned long from, unsign
 	bool gap_known = false;
 
 	while (t->root && !gap_known) {
+		unsigned long old_gap = 0, new_gap = 0;
 		struct vma_path p;
 		struct vma_node *leaf;
 		unsigned int i, j;
@@ -398,12 +450,16 @@ static unsigned int erase_between(struct vma_tree *t, unsigned long from, unsign
 		debug_assert(leaf->vma[i]->start >= from);
 		if (!removed)
 			prev_end = leaf->vma[i]->start - leaf->gap[i];
+		for (unsigned int k = i; k < j; k++)
+			old_gap = max(old_gap, leaf->gap[k]);
 		gap_known = j < leaf->nr;
-		if (gap_known)
-			leaf->gap[j] = leaf->vma[j]->start - prev_end;
+		if (gap_known) {
+			old_gap = max(old_gap, leaf->gap[j]);
+			leaf->gap[j] = new_gap = leaf->vma[j]->start - prev_end;
+		}
 		removed += j - i;
 		node_remove(leaf, i, j);
-		rebalance(t, &p, t->height - 1);
+		rebalance(t, &p, t->height - 1, old_gap, new_gap);
 	}
 	t->count -= removed;
 	if (removed && !gap_known)
@@ -425,6 +481,7 @@ unsigned int vma_tree_erase_range(struct vma_tree *t, unsigned long from, unsign
 
 void vma_tree_resize(struct vma_tree *t, struct vma *v, unsigned long start, unsigned long end)
 {
+	unsigned long old_gap, new_gap;
 	struct vma_path p;
 	struct vma_node *leaf;
 	unsigned int i;
@@ -434,15 +491,43 @@ void vma_tree_resize(struct vma_tree *t, struct vma *v, unsigned long start, uns
 	leaf = p.node[t->height - 1];
 	i = p.slot[t->height - 1];
 	assert(i < leaf->nr && leaf->vma[i] == v);
+	old_gap = leaf->gap[i];
 	leaf->gap[i] += start - v->start;
+	new_gap = leaf->gap[i];
 	if (end != v->end) {
-		if (i + 1 < leaf->nr)
+		if (i + 1 < leaf->nr) {
+			old_gap = max(old_gap, leaf->gap[i + 1]);
 			leaf->gap[i + 1] = leaf->vma[i + 1]->start - end;
-		else
+			new_gap = max(new_gap, leaf->gap[i + 1]);
+		} else {
 			set_gap(t, v->end, end); /* in the next leaf: before the keys above change */
+		}
 		leaf->key[i] = end;
 	}
 	v->start = start;
 	v->end = end;
-	path_update(&p, t->height - 1);
+	path_carry(&p, t->height - 1, old_gap, new_gap);
+}
+
+void vma_tree_join(struct vma_tree *t, struct vma *lower, struct vma *upper)
+{
+	const unsigned long end = upper->end;
+	struct vma_path p;
+	struct vma_node *leaf;
+	unsigned int i;
+
+	debug_assert(lower->end == upper->start);
+	descend(t, upper->start, &p);
+	leaf = p.node[t->height - 1];
+	i = p.slot[t->height - 1];
+	if (i == 0) { /* in different leaves */
+		vma_tree_erase(t, upper);
+		vma_tree_resize(t, lower, lower->start, end);
+		return;
+	}
+	assert(leaf->vma[i] == upper && leaf->vma[i - 1] == lower);
+	leaf->key[i - 1] = lower->end = end;
+	node_remove(leaf, i, i + 1);
+	t->count--;
+	rebalance(t, &p, t->height - 1, 0, 0);
 }

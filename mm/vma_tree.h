@@ -43,6 +43,8 @@ void vma_tree_boot(void);
 struct vma *vma_tree_find(const struct vma_tree *t, unsigned long addr); /* first VMA with end > addr, or NULL */
 /* The neighbours of an address range: last VMA with end <= addr; NULL none. */
 struct vma *vma_tree_prev(const struct vma_tree *t, unsigned long addr);
+/* Both in one descent: => vma_tree_prev(), *next = vma_tree_find() */
+struct vma *vma_tree_around(const struct vma_tree *t, unsigned long addr, struct vma **next);
 static inline struct vma *vma_tree_next(const struct vma_tree *t, const struct vma *v)
 {
 	return vma_tree_find(t, v->end);
@@ -73,6 +75,11 @@ void vma_tree_erase(struct vma_tree *t, struct vma *v);
 unsigned int vma_tree_erase_range(struct vma_tree *t, unsigned long from, unsigned long to);
 /* v keeps its place in the order but gets new bounds (does not pass a neighbour). Sets v->start and v->end. */
 void vma_tree_resize(struct vma_tree *t, struct vma *v, unsigned long start, unsigned long end);
+
+/* v ends at addr, `upper` takes over the rest: [addr, v's old end). Sets both VMAs' bounds. No gap changes. */
+void vma_tree_split(struct vma_tree *t, struct vma *v, unsigned long addr, struct vma *upper, struct vma_tree_reserve *r);
+/* `upper`, which begins where `lower` ends, leaves the tree and lower ends where it did. */
+void vma_tree_join(struct vma_tree *t, struct vma *lower, struct vma *upper);
 
 /* Lowest (highest when topdown) address a in [lo, hi - len] with [a, a + len) free, and at least `guard` bytes free
  * below a VMA_GROWSDOWN neighbour above. => address, or 0 when none fits */

@@ -141,16 +141,49 @@ static void try_resize(struct vma_tree *t)
 	model_set(start, end, v);
 }
 
+static void try_split(struct vma_tree *t)
+{
+	struct vma *v = model_find(test_below(PAGES) << PAGE_SHIFT), *upper;
+	struct vma_tree_reserve r = {};
+	unsigned long addr;
+
+	if (!v || v->end - v->start == PAGE_SIZE)
+		return;
+	addr = v->start + ((1 + test_below(((v->end - v->start) >> PAGE_SHIFT) - 1)) << PAGE_SHIFT);
+	upper = vma_make(0, 0);
+	upper->flags = v->flags;
+	CHECK_EQ(vma_tree_reserve(t, &r, 1), 0);
+	vma_tree_split(t, v, addr, upper, &r);
+	vma_tree_unreserve(&r);
+	CHECK(v->end == addr && upper->start == addr);
+	model_set(upper->start, upper->end, upper);
+}
+
+static void try_join(struct vma_tree *t)
+{
+	struct vma *v = model_find(test_below(PAGES) << PAGE_SHIFT);
+	struct vma *upper = v ? model_find(v->end) : NULL;
+
+	if (!upper || upper->start != v->end)
+		return;
+	vma_tree_join(t, v, upper);
+	CHECK_EQ(v->end, upper->end);
+	model_set(v->start, v->end, v);
+	kfree(upper);
+}
+
 static void compare_lookups(struct vma_tree *t)
 {
 	unsigned long addr = test_below(PAGES << PAGE_SHIFT), a = ALIGN_DOWN(addr, PAGE_SIZE);
 	unsigned long lo = (1 + test_below(PAGES)) << PAGE_SHIFT, hi = lo + (test_below(PAGES) << PAGE_SHIFT);
 	unsigned long len = (1 + test_below(40)) << PAGE_SHIFT, guard = test_below(3) << PAGE_SHIFT;
 	bool topdown = test_below(2);
+	struct vma *next;
 
 	hi = min(hi, PAGES << PAGE_SHIFT);
 	CHECK(vma_tree_find(t, addr) == model_find(addr));
 	CHECK(vma_tree_prev(t, a) == model_prev(a));
+	CHECK(vma_tree_around(t, a, &next) == model_prev(a) && next == model_find(a));
 	CHECK_EQ(vma_tree_gap(t, lo, hi, len, guard, topdown), model_gap(lo, hi, len, guard, topdown));
 }
 
@@ -195,6 +228,10 @@ static void random_steps(struct vma_tree *t, unsigned long steps, unsigned int i
 			try_insert(t);
 		else if (what < 12)
 			try_erase(t);
+		else if (what < 13)
+			try_join(t);
+		else if (what < 14)
+			try_split(t);
 		else if (what < 15)
 			try_resize(t);
 		else
