@@ -115,8 +115,7 @@ static void unmap_commit(struct mm *mm, unsigned long start, unsigned long end)
 	detach_vmas(mm, start, end, &gone);
 	write_lock(&mm->lazy_root.rmap_lock);
 	vma_tree_erase_range(&mm->vmas, start, end);
-	prev = vma_tree_prev(&mm->vmas, start);
-	next = vma_tree_find(&mm->vmas, start);
+	prev = vma_tree_around(&mm->vmas, start, &next);
 	pt_free_empty(&tlb, mm, start, end, prev ? prev->end : 0, next ? next->start : ALIGN_UP(TASK_SIZE, 1UL << 47));
 	write_unlock(&mm->lazy_root.rmap_lock);
 	tlb_end(&tlb);

@@ -247,13 +247,10 @@ static void unlock_pair(struct vma *survivor)
 /* lower grows over upper, which is freed. => verdict allowed it */
 static void vma_absorb(struct vma *lower, struct vma *upper)
 {
-	unsigned long end = upper->end;
-
 	lock_pair(lower, upper);
 	vma_unindex(lower);
 	vma_unindex(upper);
-	vma_tree_erase(&lower->mm->vmas, upper);
-	vma_set_bounds(lower, lower->start, end);
+	vma_tree_join(&lower->mm->vmas, lower, upper);
 	vma_take_anon(lower, upper);
 	vma_index(lower);
 	unlock_pair(lower);
@@ -280,8 +277,7 @@ struct vma *vma_merge_neighbours(struct vma *v)
 void vma_insert_decide(struct vma_insert *ins)
 {
 	struct vma *p = ins->proposal;
-	struct vma *prev = vma_tree_prev(&p->mm->vmas, p->start);
-	struct vma *next = vma_tree_find(&p->mm->vmas, p->start);
+	struct vma *next, *prev = vma_tree_around(&p->mm->vmas, p->start, &next);
 
 	assert_write_held(&p->mm->mmap_lock);
 	debug_assert(!next || next->start >= p->end);
@@ -403,8 +399,6 @@ struct vma *vma_split_commit(struct vma_split *sp, unsigned long addr)
 
 	debug_assert(addr > v->start && addr < v->end && IS_ALIGNED(addr, PAGE_SIZE));
 	trace(vma_split, v->mm, v->start, v->end, addr);
-	f->start = addr;
-	f->end = v->end;
 	f->flags = v->flags;
 	f->anon_pgoff = v->anon_pgoff + pages;
 	f->file = v->file;
@@ -413,8 +407,7 @@ struct vma *vma_split_commit(struct vma_split *sp, unsigned long addr)
 		file_get(f->file);
 	vma_lock_for_change(v);
 	vma_unindex(v);
-	vma_set_bounds(v, v->start, addr);
-	vma_tree_insert(&v->mm->vmas, f, &sp->reserve);
+	vma_tree_split(&v->mm->vmas, v, addr, f, &sp->reserve);
 	vma_index(v);
 	vma_index(f);
 	vma_unlock_after_change(v);
