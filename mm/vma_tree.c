@@ -427,17 +427,28 @@ static void set_gap(struct vma_tree *t, unsigned long addr, unsigned long prev_e
 	path_carry(&p, t->height - 1, old_gap, leaf->gap[i]);
 }
 
+/* The largest gap among the slots [i, j] of a leaf; j may be one too many. */
+static unsigned long gap_among(const struct vma_node *leaf, unsigned int i, unsigned int j)
+{
+	unsigned long gap = 0;
+
+	for (; i <= j && i < leaf->nr; i++)
+		gap = max(gap, leaf->gap[i]);
+	return gap;
+}
+
 /* The VMAs that end in (from, to] go. => none of them starts below from */
 static unsigned int erase_between(struct vma_tree *t, unsigned long from, unsigned long to)
 {
-	unsigned long prev_end = 0;
+	const unsigned long last = t->root ? node_last_key(t->root) : 0;
+	unsigned long prev_end = 0, end = 0; /* of the last one removed */
 	unsigned int removed = 0;
-	bool gap_known = false;
+	bool gap_known = false; /* of the first one behind */
 
-	while (t->root && !gap_known) {
-		unsigned long old_gap = 0, new_gap = 0;
+	while (t->root && !gap_known && end != to) {
 		struct vma_path p;
 		struct vma_node *leaf;
+		unsigned long old_gap;
 		unsigned int i, j;
 
 		descend(t, from, &p);
@@ -450,19 +461,17 @@ static unsigned int erase_between(struct vma_tree *t, unsigned long from, unsign
 		debug_assert(leaf->vma[i]->start >= from);
 		if (!removed)
 			prev_end = leaf->vma[i]->start - leaf->gap[i];
-		for (unsigned int k = i; k < j; k++)
-			old_gap = max(old_gap, leaf->gap[k]);
+		old_gap = gap_among(leaf, i, j);
+		end = leaf->key[j - 1];
 		gap_known = j < leaf->nr;
-		if (gap_known) {
-			old_gap = max(old_gap, leaf->gap[j]);
-			leaf->gap[j] = new_gap = leaf->vma[j]->start - prev_end;
-		}
+		if (gap_known)
+			leaf->gap[j] = leaf->vma[j]->start - prev_end;
 		removed += j - i;
 		node_remove(leaf, i, j);
-		rebalance(t, &p, t->height - 1, old_gap, new_gap);
+		rebalance(t, &p, t->height - 1, old_gap, gap_known ? leaf->gap[i] : 0);
 	}
 	t->count -= removed;
-	if (removed && !gap_known)
+	if (removed && !gap_known && end != last)
 		set_gap(t, from, prev_end);
 	return removed;
 }
