@@ -1,4 +1,21 @@
-/* What the terminal's two halves share: tty.c (device, sessions, requests) and n_tty.c (line discipline). */
+/*
+ * Terminals: the parts of one and what its three files know of each other.
+ *
+ *   UART interrupt -> raw ring -> ttyd (a kernel thread) -> line discipline -> input buffer -> read
+ *                                        |  echo, signals
+ *   write -> output processing ----------+-> UART
+ *
+ *   tty.c        files, reading and writing, the thread
+ *   tty_ldisc.c  the line discipline: what a character does
+ *   tty_job.c    sessions, foreground groups, ioctls
+ *
+ *   Y1  tail <= canon <= head: bytes [tail, canon) are complete lines, [canon, head) the line being edited;
+ *       without ICANON canon means nothing.
+ *   Y2  tty->session is 0, or the number of the one session whose processes have this ctty.
+ *
+ * Locks: lock protects settings, buffer and column; write_lock makes one write's output whole and is taken first;
+ * raw_lock, a leaf with interrupts off, the raw ring; pid_lock protects session and pgrp.
+ */
 #ifndef KERNEL_FS_TTY_H
 #define KERNEL_FS_TTY_H
 
@@ -7,80 +24,55 @@
 #include "kernel/uapi/termios.h"
 #include <arch/irq.h>
 
-#define ASCII_DELETE 0177
-#define TTY_BUF 4096U /* Linux's N_TTY_BUF_SIZE: also the longest line */
-#define TTY_RING 512U /* bytes between interrupt and thread; a power of two */
+#define TTY_BUF 4096 /* as Linux's N_TTY_BUF_SIZE: the longest line is one less */
+#define TTY_RAW 1024 /* characters between two rounds of ttyd */
+#define TTY_MAJOR 4
+#define TTY_S0_MINOR 64
 
-/* Fields are protected by lock unless marked: [w] write_lock  [r] ring_lock  [p] pid_lock */
 struct tty {
 	unsigned int port;
-	struct mutex write_lock; /* one write(2) at a time; before lock */
-	struct mutex lock;
+	struct mutex lock, write_lock;
 	struct termios termios;
+	speed_t ispeed, ospeed;
 	struct winsize winsize;
-	/* The line discipline's buffer: positions only grow, modulo TTY_BUF in buf. tail <= line <= head */
-	u8 buf[TTY_BUF];
-	DECLARE_BITMAP(delimiter, TTY_BUF); /* this byte ends a line; a zero byte with it is an end of file */
-	unsigned int tail; /* first byte not read */
-	unsigned int line; /* canonical: end of the last complete line */
-	unsigned int head; /* end of input */
-	bool literal;	   /* the next byte was announced by VLNEXT */
-	bool stopped;	   /* output, by VSTOP */
-	bool exclusive;	   /* TIOCEXCL */
-	unsigned int column, line_column; /* of the cursor; where the line being edited began */
-	struct waitq read_wait, write_wait;
-	/* bytes from the device */
-	struct spinlock ring_lock;
-	u8 ring[TTY_RING];
-	unsigned int ring_head, ring_tail; /* [r] */
+	/* input */
+	u32 head, canon, tail; /* run on; the place is modulo TTY_BUF */
+	char buf[TTY_BUF];
+	DECLARE_BITMAP(ends, TTY_BUF); /* here a line ends */
+	bool literal;		       /* VLNEXT came: the next character is itself */
+	unsigned int canon_column;     /* where on the screen the line being edited began */
+	struct waitq read_wait;
+	/* output */
+	unsigned int column;
+	bool stopped; /* by VSTOP or TCOOFF */
+	struct waitq write_wait;
+	/* raw input */
+	struct spinlock raw_lock;
+	u32 raw_head, raw_tail;
+	char raw[TTY_RAW];
 	/* job control */
-	int session, pgrp; /* [p] 0: none. pgrp is read without it */
+	int session, pgrp; /* pid_lock (Y2) */
+	bool exclusive;
 };
 
-static inline bool tty_iflag(const struct tty *t, tcflag_t bits)
-{
-	return t->termios.c_iflag & bits;
-}
+extern struct tty ttys[UART_COUNT];
 
-static inline bool tty_lflag(const struct tty *t, tcflag_t bits)
-{
-	return READ_ONCE(t->termios.c_lflag) & bits;
-}
+/* tty_ldisc.c; => lock held */
+void tty_settings_init(struct tty *t);
+void tty_receive(struct tty *t, char c); /* may send signals: drops and retakes lock */
+void tty_output(struct tty *t, const char *s, size_t n);
+bool tty_has_room(const struct tty *t); /* may tty_receive() be called? no lock needed */
+bool tty_input_ready(const struct tty *t, bool for_poll);
+size_t tty_input_count(const struct tty *t); /* FIONREAD */
+size_t tty_take_line(struct tty *t, char *to, size_t n, bool *eof);
+size_t tty_take_raw(struct tty *t, char *to, size_t n);
+void tty_flush_input(struct tty *t);
+void tty_settings_change(struct tty *t, const struct termios *new);
 
-static inline bool tty_is_control(u8 c)
-{
-	return c < ' ' || c == ASCII_DELETE;
-}
-
-/* Second and further bytes of a UTF-8 character take no column. */
-static inline bool tty_is_continuation(const struct tty *t, u8 c)
-{
-	return tty_iflag(t, IUTF8) && (c & 0xc0) == 0x80;
-}
-
-static inline u8 ascii_upper(u8 c)
-{
-	return c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c;
-}
-
-/* tty_out.c */
-void tty_output(struct tty *t, u8 c);
-void tty_echo(struct tty *t, u8 c);
-long ntty_write(struct tty *t, struct uio *u, bool nonblock); /* => no lock held */
-
-/* n_tty.c. => lock held, but for ntty_read() */
-void ntty_init(struct tty *t);
-bool ntty_has_room(const struct tty *t); /* may ntty_receive() be called? */
-void ntty_receive(struct tty *t, u8 c);
-void ntty_flush_input(struct tty *t);
-void ntty_termios_changed(struct tty *t, const struct termios *old);
-unsigned int ntty_available(const struct tty *t); /* bytes that a read would get; no lock needed */
-void ntty_set_stopped(struct tty *t, bool stopped);
-long ntty_read(struct tty *t, struct uio *u, bool nonblock);
-
-/* tty.c */
-extern const struct file_ops tty_ops;
+/* tty_job.c */
+long tty_ioctl(struct file *f, unsigned int cmd, unsigned long arg);
+int tty_check_background(struct tty *t, int sig); /* 0, -EIO, -ERESTARTSYS after a signal to the group */
 void tty_signal_foreground(struct tty *t, int sig);
-void tty_input_consumed(struct tty *t); /* bytes that wait in the ring may find room now */
+void tty_acquire(struct tty *t); /* by open: becomes the ctty of a session leader without one */
 
 #endif
