@@ -250,7 +250,7 @@ static void pcp_drain(struct pcp *pcp, unsigned int n)
 	free_rows(pcp->pages, n);
 	spin_unlock(&zone.lock);
 	pcp->nr -= n;
-	memmove(pcp->pages, pcp->pages + n, pcp->nr * sizeof(pcp->pages[0]));
+	memmove(pcp->pages, pcp->pages + n, pcp->nr * sizeof(void *));
 }
 
 static void pcp_drain_clean(struct pcp *pcp)

@@ -190,7 +190,7 @@ static void node_move(struct vma_node *to, unsigned int i, const struct vma_node
 {
 	memmove(&to->key[i], &from->key[j], n * sizeof(to->key[0]));
 	memmove(&to->gap[i], &from->gap[j], n * sizeof(to->gap[0]));
-	memmove(&to->child[i], &from->child[j], n * sizeof(to->child[0]));
+	memmove(&to->child[i], &from->child[j], n * sizeof(void *));
 }
 
 static void node_resize(struct vma_node *n, unsigned int nr)
