@@ -143,3 +143,21 @@ void arch_set_gs_base(unsigned long base)
 	current->arch.gs_base = base;
 	wrmsr(MSR_KERNEL_GS_BASE, base);
 }
+
+/* A program may have changed them by WRFSBASE and WRGSBASE. */
+unsigned long arch_get_fs_base(void)
+{
+	return cpu_has(CPU_FSGSBASE) ? rdfsbase() : current->arch.fs_base;
+}
+
+unsigned long arch_get_gs_base(void)
+{
+	unsigned long flags, base;
+
+	if (!cpu_has(CPU_FSGSBASE))
+		return current->arch.gs_base;
+	flags = irq_save();
+	base = rdgsbase_user();
+	irq_restore(flags);
+	return base;
+}

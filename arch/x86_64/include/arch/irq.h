@@ -47,6 +47,8 @@ int arch_fpu_to_user(void __user *dst);
 int arch_fpu_from_user(const void __user *src);
 void arch_set_fs_base(unsigned long base); /* of current */
 void arch_set_gs_base(unsigned long base);
+unsigned long arch_get_fs_base(void);
+unsigned long arch_get_gs_base(void);
 
 /* Ask another CPU to reschedule; run fn(arg) on all other CPUs and wait (interrupts on). */
 void arch_send_resched(unsigned int cpu);
