@@ -28,23 +28,6 @@ static bool wrapped;
 
 SYSCTL(sysctl_pid_max, .name = "kernel.pid_max", .value = &pid_max, .min = 301, .max = 4194304, .mode = 0644);
 
-static struct kmem_cache *xa_cache;
-
-struct xa_node *xa_node_alloc(void)
-{
-	return kmem_cache_zalloc(xa_cache);
-}
-
-void xa_node_free(struct xa_node *n)
-{
-	kmem_cache_free(xa_cache, n);
-}
-
-void pid_boot(void)
-{
-	xa_cache = kmem_cache_create("radix_tree_node", sizeof(struct xa_node), 8);
-}
-
 static bool taken(int n)
 {
 	return xa_load(&tid_table, (unsigned long)n) || xa_load(&pgroups, (unsigned long)n);

@@ -4,7 +4,6 @@
 
 #include "kernel/task.h"
 
-void pid_boot(void);
 /* Give t a number and enter it. => pid_lock held; 0, -EAGAIN none free, -ENOMEM */
 int tid_alloc(struct task *t);
 void tid_free(int tid);			      /* => pid_lock held */

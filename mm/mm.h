@@ -133,6 +133,8 @@ long mm_populate_locked(struct mm *mm, unsigned long start, unsigned long end);
 /* ---- For exec ---- */
 /* The main thread's stack VMA, top at `top`, growing down. => 0 or -errno */
 int mm_setup_stack(struct mm *mm, unsigned long top, unsigned long size, bool exec);
+/* An address with len bytes free, where mmap would put them; 0: none. */
+unsigned long mm_free_area(struct mm *mm, unsigned long len);
 /* Brk area starts here (page aligned up). */
 void mm_set_brk(struct mm *mm, unsigned long start);
 /* Copy between a foreign mm and kernel memory, faulting pages in: argv of a new program, /proc/<pid>/mem, cmdline.

@@ -76,6 +76,16 @@ unsigned long mm_unmapped_area(struct mm *mm, unsigned long hint, unsigned long 
 	return addr ? addr : vma_tree_gap(&mm->vmas, mm->mmap_base, TASK_SIZE, len, STACK_GUARD_GAP, false);
 }
 
+unsigned long mm_free_area(struct mm *mm, unsigned long len)
+{
+	unsigned long addr;
+
+	read_lock(&mm->mmap_lock);
+	addr = mm_unmapped_area(mm, 0, len, 0);
+	read_unlock(&mm->mmap_lock);
+	return addr;
+}
+
 /* => address, or -errno in *err */
 static unsigned long choose_address(struct mm *mm, const struct mmap_request *req, unsigned long len, int *err)
 {

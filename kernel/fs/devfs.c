@@ -6,8 +6,7 @@
  *	    4 64..67 ttyS0..3  5   0  tty      5   1  console
  *
  * A node is an inode with a number; the number is looked up when it is opened, so mknod makes working nodes
- * anywhere. The tree itself is ramfs: people may add links and directories. /dev/shm is a tmpfs of its own, because
- * shm_open(3) puts its objects there.
+ * anywhere. The tree itself is ramfs: people may add links and directories.
  */
 #include "kernel/fs/devices.h"
 #include "kernel/fs/vfs.h"
@@ -61,9 +60,8 @@ const struct file_ops *device_ops(u32 mode, u32 rdev)
 struct super *devfs_create(void)
 {
 	struct super *s = ramfs_create("devtmpfs", "devtmpfs", ",relatime,mode=755", TMPFS_MAGIC);
-	struct super *shm = ramfs_create("tmpfs", "tmpfs", ",relatime", TMPFS_MAGIC);
 
-	if (!s || !shm)
+	if (!s)
 		return NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
 		const struct device *d = &devices[i];
@@ -72,6 +70,5 @@ struct super *devfs_create(void)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(links); i++)
 		tree_add(s->root, links[i].name, ramfs_inode(s, S_IFLNK | 0777, 0, links[i].target));
-	shm->root->inode->mode |= 01777;
-	return super_mount(shm, tree_mkdir(s->root, "shm", 0755)) ? NULL : s;
+	return s;
 }

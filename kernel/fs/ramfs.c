@@ -124,6 +124,21 @@ const struct file_ops ramfs_file_ops = {
 
 /* ---- Directories of the tree ---- */
 
+/* What a name shows: the root of what is mounted there, else itself. */
+static bool emit_child(struct dir_context *ctx, struct dentry *d)
+{
+	const struct inode *inode;
+	u64 ino;
+	u32 mode;
+
+	spin_lock(&tree_lock);
+	inode = d->covered_by ? d->covered_by->inode : d->inode;
+	ino = inode->ino;
+	mode = inode->mode;
+	spin_unlock(&tree_lock);
+	return ctx->emit(ctx, d->name, d->len, ino, mode >> 12, d->cookie + 1);
+}
+
 static int tree_iterate(struct file *f, struct dir_context *ctx)
 {
 	struct inode *dir = f->inode;
@@ -133,11 +148,9 @@ static int tree_iterate(struct file *f, struct dir_context *ctx)
 		return 0;
 	mutex_lock(&dir->lock);
 	list_for_each_entry(d, &dir->order, entry) {
-		struct dentry *top = d->covered_by ? d->covered_by : d;
-
 		if (d->cookie < ctx->pos)
 			continue;
-		if (!ctx->emit(ctx, d->name, d->len, top->inode->ino, top->inode->mode >> 12, d->cookie + 1))
+		if (!emit_child(ctx, d))
 			break;
 		ctx->pos = d->cookie + 1;
 	}

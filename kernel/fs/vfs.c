@@ -134,15 +134,25 @@ struct dentry *tree_mkdir(struct dentry *dir, const char *name, u32 mode)
 	return tree_add(dir, name, ramfs_inode(dir->inode->super, S_IFDIR | mode, 0, NULL));
 }
 
-static void mount_at_boot(struct super *s, const char *name)
+static void mount_at_boot(struct super *s, struct dentry *dir, const char *name)
 {
-	if (!s || super_mount(s, tree_mkdir(root_dentry, name, 0755)))
+	if (!s || super_mount(s, tree_mkdir(dir, name, 0755)))
 		panic("no memory to mount /%s", name);
+}
+
+/* Where shm_open(3) puts its objects. */
+static void mount_shm(struct super *dev)
+{
+	struct super *shm = ramfs_create("tmpfs", "tmpfs", ",relatime", TMPFS_MAGIC);
+
+	if (shm)
+		shm->root->inode->mode |= 01777;
+	mount_at_boot(shm, dev->root, "shm");
 }
 
 void vfs_init(void)
 {
-	struct super *root;
+	struct super *root, *dev;
 
 	mutex_init(&mounts_lock, RANK_FILE_POS);
 	inode_boot();
@@ -158,7 +168,9 @@ void vfs_init(void)
 		panic("no memory for the root file system");
 	root_dentry = dentry_get(root->root);
 	list_add_tail(&root->node, &mounts);
-	mount_at_boot(procfs_create(), "proc");
-	mount_at_boot(sysfs_create(), "sys");
-	mount_at_boot(devfs_create(), "dev");
+	mount_at_boot(procfs_create(), root_dentry, "proc");
+	mount_at_boot(sysfs_create(), root_dentry, "sys");
+	dev = devfs_create();
+	mount_at_boot(dev, root_dentry, "dev");
+	mount_shm(dev);
 }
