@@ -69,6 +69,22 @@ unsigned int sched_nr_running(void)
 	return n;
 }
 
+char task_state_letter(const struct task *t)
+{
+	switch (READ_ONCE(t->state)) {
+	case TASK_RUNNING:
+		return 'R';
+	case TASK_INTERRUPTIBLE:
+		return 'S';
+	case TASK_UNINTERRUPTIBLE:
+		return 'D';
+	case TASK_STOPPED:
+		return 'T';
+	default:
+		return 'Z';
+	}
+}
+
 /* ---- The queue. => its lock is held ---- */
 
 static void enqueue(struct runq *rq, struct task *t, bool at_head)
