@@ -507,6 +507,11 @@ unsigned long page_nr_free(void)
 	return READ_ONCE(zone.free_frames);
 }
 
+unsigned long buddy_total_pages(void)
+{
+	return zone.total;
+}
+
 void buddy_stats(struct buddy_stats *s)
 {
 	unsigned long flags;

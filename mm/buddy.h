@@ -30,6 +30,7 @@ struct buddy_stats {
 	unsigned long by_type[16];	     /* frames in use by enum page_type */
 };
 void buddy_stats(struct buddy_stats *s);
+unsigned long buddy_total_pages(void); /* all that the allocator manages */
 unsigned long page_nr_free(void); /* cheap, may lag by what per-CPU lists hold */
 const char *buddy_check(void);	  /* B1 to B3 by brute force. => NULL or a sentence */
 void pcp_drain_all(void);	  /* give per-CPU lists back: leak checks, shortage */
