@@ -160,8 +160,13 @@ static int check_anonymous_type(const struct mmap_request *req)
 	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_32BIT | MAP_GROWSDOWN | MAP_DENYWRITE | MAP_EXECUTABLE | MAP_LOCKED | \
 	 MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_FIXED_NOREPLACE)
 
-static int check_file_type(const struct mmap_request *req)
+/* A file has 2^63 - 1 bytes at most. */
+#define FILE_BYTES_MAX (~0UL >> 1)
+
+static int check_file_type(const struct mmap_request *req, unsigned long len)
 {
+	if (len > FILE_BYTES_MAX || req->pgoff > (FILE_BYTES_MAX - len) >> PAGE_SHIFT)
+		return -EOVERFLOW;
 	switch (req->flags & MAP_TYPE) {
 	case MAP_SHARED_VALIDATE:
 		if (req->flags & ~MAP_KNOWN_FLAGS)
@@ -286,7 +291,7 @@ static long mmap_locked(struct mm *mm, const struct mmap_request *req, unsigned 
 	request_to_flags(mm, req, &p.flags);
 	if (vma_test(&p, VMA_LOCKED) && !mm_mlock_future_ok(mm, len >> PAGE_SHIFT))
 		return -EAGAIN;
-	e = req->file ? check_file_type(req) : check_anonymous_type(req);
+	e = req->file ? check_file_type(req, len) : check_anonymous_type(req);
 	if (e)
 		return e;
 	file = mapping_object(req, len);
