@@ -14,6 +14,8 @@
  *       holds it for reading and clears nothing.
  *   G3  the bit never forbids a merge; the survivor has the union (vma_take_anon).
  *
+ * Where no table is, one marker of level 2 guards 2 MiB; whoever needs a piece of it splits it (pgtable.h).
+ *
  * Install takes what is mapped out of the tables under the same hold of the table lock that writes the marker, so no
  * fault can come between; Linux zaps first and starts over when it lost that race.
  *
@@ -65,6 +67,38 @@ static int install_slot(pte_t *slot, unsigned long addr, void *arg)
 	return pte_present(*slot) ? install_over_page(in, slot, addr) : 0;
 }
 
+/* One marker for all of a level-2 slot's range, if nothing stands there. => false: page by page */
+static bool install_whole(struct install *in, unsigned long addr)
+{
+	struct spinlock *lock;
+	pte_t *slot = pt_slot2_alloc(in->vma->mm, addr, &lock);
+	bool done;
+
+	if (!slot)
+		return false;
+	if (pte_none(*slot)) {
+		pt_set(slot, pte_make_marker(PTE_MARKER_GUARD));
+		in->entries++;
+	}
+	done = pte_is_guard(*slot);
+	spin_unlock(lock);
+	return done;
+}
+
+/* => 0, -ENOMEM, or INSTALL_FLUSH: in->resume is where to go on */
+static int install_range(struct install *in, unsigned long start, unsigned long end)
+{
+	const unsigned long unit = PT_LEVEL_SIZE(2);
+	int err = 0;
+
+	for (unsigned long stop; start < end && !err; start = stop) {
+		stop = min(end, ALIGN_DOWN(start, unit) + unit);
+		if (stop - start < unit || !install_whole(in, start))
+			err = pt_each_slot(in->vma->mm, start, stop, install_slot, in);
+	}
+	return err;
+}
+
 static bool may_guard(const struct vma *v)
 {
 	return !vma_test(v, VMA_LOCKED) && !vma_test(v, VMA_DONTEXPAND);
@@ -78,7 +112,7 @@ int guard_install(struct tlb_batch *tlb, struct vma *v, unsigned long start, uns
 	if (!may_guard(v))
 		return -EINVAL;
 	vma_set_unfaulted(v); /* G1 */
-	while ((err = pt_each_slot(v->mm, start, end, install_slot, &in)) == INSTALL_FLUSH) {
+	while ((err = install_range(&in, start, end)) == INSTALL_FLUSH) {
 		tlb_flush(tlb);
 		start = in.resume;
 	}
@@ -97,7 +131,7 @@ int guard_remove(struct vma *v, unsigned long start, unsigned long end)
 
 	if (vma_test(v, VMA_DONTEXPAND))
 		return -EINVAL;
-	if (pt_split_leaf(v->mm, start) || pt_split_leaf(v->mm, end))
+	if (pt_split_at(v->mm, start) || pt_split_at(v->mm, end))
 		return -ENOMEM;
 	pt_for_each(&it, v->mm, start, end) {
 		if (!pte_is_guard(it.pte))

@@ -27,7 +27,7 @@ static int advise_dontneed(struct tlb_batch *tlb, struct vma *v, unsigned long s
 {
 	if (advice == MADV_DONTNEED && vma_test(v, VMA_LOCKED))
 		return -EINVAL;
-	zap_range(tlb, v, start, end, false);
+	zap_range(tlb, v, start, end);
 	return 0;
 }
 
@@ -36,7 +36,7 @@ static int age_entries(struct tlb_batch *tlb, struct vma *v, unsigned long start
 {
 	struct pt_iter it;
 
-	if (pt_split_leaf(v->mm, start) || pt_split_leaf(v->mm, end))
+	if (pt_split_at(v->mm, start) || pt_split_at(v->mm, end))
 		return -ENOMEM;
 	pt_for_each(&it, v->mm, start, end) {
 		struct page *page = pte_is_leaf(it.pte, it.level) ? pte_page(it.pte) : NULL;

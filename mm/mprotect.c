@@ -104,7 +104,7 @@ static struct vma *protect_vma(struct tlb_batch *tlb, struct vma *v, unsigned lo
 		return v;
 	if (charge_writable(v, &flags, pages, &charged))
 		return ERR_PTR(-ENOMEM);
-	if (pt_split_leaf(mm, start) || pt_split_leaf(mm, end))
+	if (pt_split_at(mm, start) || pt_split_at(mm, end))
 		v = ERR_PTR(-ENOMEM);
 	else
 		v = vma_modify(v, start, end, &flags);

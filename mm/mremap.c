@@ -133,7 +133,7 @@ static int prepare_tables(struct mm *mm, unsigned long from, unsigned long len, 
 	if (!len)
 		return 0;
 	if (IS_ALIGNED(to - from, unit)) {
-		if (pt_split_leaf(mm, from) || pt_split_leaf(mm, from + len) || pt_alloc_upper(mm, to, to + len))
+		if (pt_split_at(mm, from) || pt_split_at(mm, from + len) || pt_alloc_upper(mm, to, to + len))
 			return -ENOMEM;
 		/* Partial units at either end go entry by entry. */
 		if (!IS_ALIGNED(to, unit) && pt_alloc_range(mm, to, min(to + len, ALIGN_UP(to, unit))))

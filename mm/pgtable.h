@@ -216,9 +216,14 @@ int pt_alloc_range(struct mm *mm, unsigned long start, unsigned long end);
 /* As above, but level-2 tables are enough: for pt_move_table(). */
 int pt_alloc_upper(struct mm *mm, unsigned long start, unsigned long end);
 
-/* Replace a level-2 leaf or marker that straddles addr by a table of 512 equal entries, each of which counts in
+/* Replace a level-2 leaf or marker that covers addr by a table of 512 equal entries, each of which counts in
  * the folio (M1). => mmap_lock held; 0 (nothing to split is fine), -ENOMEM, no change then */
 int pt_split_leaf(struct mm *mm, unsigned long addr);
+/* The same for the edge of a range: a leaf that begins at addr stays whole. */
+static inline int pt_split_at(struct mm *mm, unsigned long addr)
+{
+	return IS_ALIGNED(addr, PT_LEVEL_SIZE(2)) ? 0 : pt_split_leaf(mm, addr);
+}
 
 /* Move what stands in one level-2 slot - a whole level-1 table, a large leaf or marker - to another: both addresses
  * 2 MiB aligned, pt_alloc_upper() done for `to`, nothing but an empty table there, which `from` gets. No flush here.

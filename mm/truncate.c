@@ -30,7 +30,7 @@ static void zap_vma(struct vma *v, unsigned long first, unsigned long last, bool
 	read_lock(&v->mm->lazy_root.rmap_lock);
 	tlb_begin(&tlb, v->mm);
 	if (copies)
-		zap_range(&tlb, v, start, end, false);
+		zap_range(&tlb, v, start, end);
 	else
 		zap_range_cached(&tlb, v, start, end);
 	tlb_end(&tlb);

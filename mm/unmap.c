@@ -6,7 +6,7 @@
  *	   |  first   |//////|   |////////|   |/////| last  |
  *	   +----------+------+   +--------+   +-----+-------+
  *
- *	1  a hole inside one VMA: split it at `end` (the only step that allocates, hence first)
+ *	1  large markers across the edges are cut; a hole inside one VMA: split it at `end` (only this step allocates)
  *	2  zap every entry in the range, while the VMAs still lead walkers there (A2)
  *	3  shrink first and last to what stays; take the VMAs between out of the anon_vma and file trees
  *	4  rmap_lock for writing: VMAs leave the mm's tree, empty tables are unhooked (A7)
@@ -52,7 +52,7 @@ static unsigned int zap_vmas(struct tlb_batch *tlb, struct mm *mm, unsigned long
 	for (struct vma *v = vma_iter_first(&it, &mm->vmas, start); v && v->start < end; v = vma_iter_next(&it)) {
 		unsigned long from = max(start, v->start), to = min(end, v->end);
 
-		zap_range(tlb, v, from, to, true);
+		zap_unmapped(tlb, v, start, end);
 		vma_count(v, -(long)((to - from) >> PAGE_SHIFT));
 		n++;
 		sched_yield_point();
@@ -143,6 +143,8 @@ int vma_unmap(struct mm *mm, unsigned long start, unsigned long end)
 		return 0;
 	if (range_sealed(mm, start, end))
 		return -EPERM;
+	if (pt_split_at(mm, start) || pt_split_at(mm, end))
+		return -ENOMEM;
 	if (v->start < start && v->end > end) {
 		int err = punch_prepare(v, end);
 

@@ -82,8 +82,11 @@ bool range_sealed(const struct mm *mm, unsigned long start, unsigned long end);
 /* Pages of v's kind come (> 0) or go: total_vm and its parts, locked_vm, and the charge of an accountable VMA going. */
 void vma_count(struct vma *v, long pages);
 
-/* zap.c: take entries of [start, end) out of v's tables. guards: markers too, else they stay. */
-void zap_range(struct tlb_batch *tlb, struct vma *v, unsigned long start, unsigned long end, bool guards);
+/* zap.c: take entries of v's part of [start, end), all of which is being unmapped, out of the tables, markers too.
+ * => nothing large straddles start or end */
+void zap_unmapped(struct tlb_batch *tlb, struct vma *v, unsigned long start, unsigned long end);
+/* Entries of [start, end), inside v, whose memory goes while the VMA stays: markers stay. */
+void zap_range(struct tlb_batch *tlb, struct vma *v, unsigned long start, unsigned long end);
 /* As above, but markers and anonymous pages stay: only what is the file's own goes. */
 void zap_range_cached(struct tlb_batch *tlb, struct vma *v, unsigned long start, unsigned long end);
 

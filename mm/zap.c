@@ -28,6 +28,7 @@ struct zap {
 	struct mm *mm;
 	bool guards;
 	bool cached_only;
+	unsigned long lo, hi; /* a large leaf or marker that lies within goes as one, whatever VMAs it spans */
 	long gone[MM_COUNTERS]; /* pages */
 };
 
@@ -61,9 +62,9 @@ static bool stays(const struct zap *z, pte_t e)
 	return page && folio_is_anon(page_folio(page));
 }
 
-static bool straddles(const struct pt_iter *it, unsigned long start, unsigned long end)
+static bool straddles(const struct zap *z, const struct pt_iter *it)
 {
-	return it->addr < start || it->addr + PT_LEVEL_SIZE(it->level) > end;
+	return it->addr < z->lo || it->addr + PT_LEVEL_SIZE(it->level) > z->hi;
 }
 
 /* Until something must be done without the table lock. => where to go on; end when done */
@@ -74,7 +75,7 @@ static unsigned long zap_some(struct zap *z, unsigned long start, unsigned long 
 	pt_for_each(&it, z->mm, start, end) {
 		if (stays(z, it.pte))
 			continue;
-		if (it.level > 1 && straddles(&it, start, end)) {
+		if (it.level > 1 && straddles(z, &it)) {
 			*split_at = max(it.addr, start);
 			pt_iter_end(&it);
 			return *split_at;
@@ -100,7 +101,7 @@ static void zap_all(struct zap *z, unsigned long start, unsigned long end)
 		start = zap_some(z, start, end, &split_at);
 		if (tlb_full(z->tlb))
 			tlb_flush(z->tlb);
-		/* No memory for the table that a split needs: a leaf this large is not made where that could hurt. */
+		/* Who unmaps has cut what straddles the edges before (vma_unmap); of the others, none makes large leaves yet. */
 		if (split_at && pt_split_leaf(z->mm, split_at))
 			panic("no page table to split the leaf at %lx with", split_at);
 	}
@@ -110,9 +111,16 @@ static void zap_all(struct zap *z, unsigned long start, unsigned long end)
 			atomic_long_add(&z->mm->counters[i], -z->gone[i]);
 }
 
-void zap_range(struct tlb_batch *tlb, struct vma *v, unsigned long start, unsigned long end, bool guards)
+void zap_unmapped(struct tlb_batch *tlb, struct vma *v, unsigned long start, unsigned long end)
 {
-	struct zap z = { .tlb = tlb, .mm = v->mm, .guards = guards };
+	struct zap z = { .tlb = tlb, .mm = v->mm, .guards = true, .lo = start, .hi = end };
+
+	zap_all(&z, max(start, v->start), min(end, v->end));
+}
+
+void zap_range(struct tlb_batch *tlb, struct vma *v, unsigned long start, unsigned long end)
+{
+	struct zap z = { .tlb = tlb, .mm = v->mm, .lo = start, .hi = end };
 
 	debug_assert(start >= v->start && end <= v->end);
 	zap_all(&z, start, end);
@@ -120,7 +128,7 @@ void zap_range(struct tlb_batch *tlb, struct vma *v, unsigned long start, unsign
 
 void zap_range_cached(struct tlb_batch *tlb, struct vma *v, unsigned long start, unsigned long end)
 {
-	struct zap z = { .tlb = tlb, .mm = v->mm, .cached_only = true };
+	struct zap z = { .tlb = tlb, .mm = v->mm, .cached_only = true, .lo = start, .hi = end };
 
 	debug_assert(start >= v->start && end <= v->end);
 	zap_all(&z, start, end);

@@ -292,6 +292,7 @@ TEST(guards_over_whole_tables)
 	CHECK_EQ(STEP(map_at(p, BASE, size, RW, PRIVATE)), BASE);
 	store(p, BASE + 3 * MIB, 9);
 	CHECK_EQ(STEP(mm_madvise(p->mm, BASE + PAGE_SIZE, size - 2 * PAGE_SIZE, MADV_GUARD_INSTALL)), 0);
+	CHECK_EQ(atomic_read(&p->mm->table_pages), 6); /* 3 upper, one touched before, two edges; one guarded by its entry */
 	CHECK_EQ(load(p, BASE), 0);
 	CHECK_EQ(try_load(p, BASE + 3 * MIB), FAULT_MAPERR);
 	CHECK_EQ(try_load(p, BASE + 5 * MIB), FAULT_MAPERR);
