@@ -22,6 +22,7 @@
 
 struct spinlock pid_lock = SPINLOCK_INIT(RANK_PID);
 static struct xarray tid_table = XARRAY_INIT, pgroups = XARRAY_INIT;
+static u64 total;
 static long pid_max = 4194304; /* Linux's for 64-bit machines */
 static int last_pid;
 static bool wrapped;
@@ -59,6 +60,7 @@ int tid_alloc(struct task *t)
 	if (xa_store(&tid_table, (unsigned long)n, t))
 		return -ENOMEM;
 	last_pid = n;
+	total++;
 	t->tid = n;
 	return 0;
 }
@@ -130,6 +132,11 @@ struct process *process_next(int pid)
 unsigned int task_count(void)
 {
 	return (unsigned int)tid_table.count;
+}
+
+u64 task_total(void)
+{
+	return total;
 }
 
 int pid_last(void)

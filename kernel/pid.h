@@ -13,6 +13,7 @@ struct process *process_next_locked(int pid);
 /* A new group, of a new session when session is NULL, without members. => pid_lock held; NULL no memory */
 struct pgroup *pgroup_create(int id, struct pgroup *session);
 unsigned int task_count(void);
+u64 task_total(void); /* ever made */
 int pid_last(void);
 
 #endif

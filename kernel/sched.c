@@ -36,6 +36,7 @@ static struct runq {
 	struct list_head ready;
 	struct task *running;
 	struct task idle;
+	struct cpu_usage usage;
 } __aligned(64) runqs[CONFIG_MAX_CPUS];
 
 static unsigned long idle_cpus; /* bit per CPU that sleeps or is about to */
@@ -160,6 +161,7 @@ static void account_switch(struct runq *rq, struct task *prev, struct task *next
 	next->on_cpu = true;
 	next->need_resched = false;
 	rq->running = next;
+	rq->usage.switches++;
 }
 
 /* Called in the next task's context, on the stack it will use. A task that may no longer run here goes elsewhere now that
@@ -385,6 +387,24 @@ void sched_set_affinity(struct task *t, u64 mask)
 
 /* ---- Ticks and the idle loop ---- */
 
+/* What this CPU did in the tick that ends. => interrupts off */
+static void account_cpu(struct runq *rq, const struct task *t, bool from_user)
+{
+	if (is_idle_task(rq, t))
+		rq->usage.idle += TICK_NS;
+	else if (!from_user)
+		rq->usage.system += TICK_NS;
+	else if (t->nice > 0)
+		rq->usage.nice += TICK_NS;
+	else
+		rq->usage.user += TICK_NS;
+}
+
+struct cpu_usage sched_cpu_usage(unsigned int cpu)
+{
+	return runqs[cpu].usage;
+}
+
 /* => interrupts off */
 static void account_tick(struct task *t, bool from_user)
 {
@@ -405,6 +425,7 @@ void timer_tick(bool from_user)
 	u64 now = cpu_clock();
 
 	timer_run(now);
+	account_cpu(rq, t, from_user);
 	if (is_idle_task(rq, t))
 		return;
 	account_tick(t, from_user);

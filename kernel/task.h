@@ -217,6 +217,10 @@ void sched_start(struct task *t);	/* a new task's first time on a run queue */
 void sched_set_affinity(struct task *t, u64 mask);
 u64 task_runtime(struct task *t);	/* ns on a CPU, up to now */
 unsigned int sched_nr_running(void);
+struct cpu_usage {			/* of one CPU since boot: ns by ticks, and task switches */
+	u64 user, nice, system, idle, switches;
+};
+struct cpu_usage sched_cpu_usage(unsigned int cpu);
 /* Of current: an unblocked signal waits. */
 bool signal_pending(void);
 bool fatal_signal_pending(void);	/* SIGKILL or group exit */

@@ -1,5 +1,6 @@
 /* What machine and kernel this is: uname(2), host name, sysinfo(2), and the log as dmesg reads it: syslog(2). */
 #include "kernel/lib/string.h"
+#include "kernel/loadavg.h"
 #include "kernel/log.h"
 #include "kernel/proc.h"
 #include "kernel/sys_proc.h"
@@ -11,6 +12,8 @@
 #include "mm/slab.h"
 #include <arch/cpu.h>
 #include <arch/uaccess.h>
+
+#define SI_LOAD_SHIFT 16 /* sysinfo(2)'s fixed point */
 
 /* Programs compare the release with Linux's: it names the interface that this kernel offers. */
 struct utsname uts_name = {
@@ -68,6 +71,9 @@ long sys_sysinfo(struct sysinfo __user *user)
 	s.totalram = memory.total << PAGE_SHIFT;
 	s.freeram = memory.free << PAGE_SHIFT;
 	s.procs = (unsigned short)task_count();
+	loadavg_get(s.loads);
+	for (int i = 0; i < 3; i++)
+		s.loads[i] <<= SI_LOAD_SHIFT - LOAD_SHIFT;
 	return copy_to_user(user, &s, sizeof(s)) ? -EFAULT : 0;
 }
 

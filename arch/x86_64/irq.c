@@ -71,9 +71,28 @@ bool ioapic_present(void)
 	return ioapic;
 }
 
+static struct {
+	u64 n;
+} __aligned(64) counts[CONFIG_MAX_CPUS]; /* interrupts taken: /proc/stat */
+
+u64 arch_irq_count(void)
+{
+	u64 n = 0;
+
+	for (unsigned int cpu = 0; cpu < CONFIG_MAX_CPUS; cpu++)
+		n += counts[cpu].n;
+	return n;
+}
+
+static void acknowledge(void)
+{
+	counts[cpu_id()].n++;
+	lapic_eoi();
+}
+
 void irq_timer(struct regs *r)
 {
-	lapic_eoi();
+	acknowledge();
 	if (unlikely(!ioapic) && cpu_id() == 0)
 		uart_poll(0, 1);
 	timer_tick(regs_from_user(r));
@@ -82,7 +101,7 @@ void irq_timer(struct regs *r)
 void irq_call(struct regs *r)
 {
 	(void)r;
-	lapic_eoi();
+	acknowledge();
 	smp_call_interrupt();
 }
 
@@ -90,20 +109,20 @@ void irq_call(struct regs *r)
 void irq_resched(struct regs *r)
 {
 	(void)r;
-	lapic_eoi();
+	acknowledge();
 }
 
 void irq_uart_even(struct regs *r)
 {
 	(void)r;
-	lapic_eoi();
+	acknowledge();
 	uart_poll(0, 2);
 }
 
 void irq_uart_odd(struct regs *r)
 {
 	(void)r;
-	lapic_eoi();
+	acknowledge();
 	uart_poll(1, 2);
 }
 
@@ -115,7 +134,7 @@ void irq_spurious(struct regs *r) /* SDM vol. 3A, 10.9: not to be acknowledged *
 void irq_unexpected(struct regs *r)
 {
 	(void)r;
-	lapic_eoi();
+	acknowledge();
 	pr_warn("unexpected interrupt on CPU %u\n", cpu_id());
 }
 

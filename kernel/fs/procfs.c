@@ -18,6 +18,7 @@
 #include "kernel/fs/procfs.h"
 
 #include "kernel/lib/string.h"
+#include "kernel/loadavg.h"
 #include "kernel/uapi/dirent.h"
 #include "kernel/uapi/statfs.h"
 #include "mm/slab.h"
@@ -215,6 +216,7 @@ struct super *procfs_create(void)
 	if (!s)
 		return NULL;
 	s->dynamic = true;
+	loadavg_start();
 	inode = make_inode(s, &root_entry, NULL, NULL, 0);
 	s->root = inode ? dentry_create(NULL, "", 0, inode, 0) : NULL;
 	if (!s->root)

@@ -115,7 +115,7 @@ extern const struct file_ops proc_comm_fops, proc_oom_score_adj_fops, proc_oom_a
 /* proc_mem.c: /proc/<pid>/, not text */
 extern const struct file_ops proc_mem_fops, proc_pagemap_fops, proc_auxv_fops, proc_environ_fops, proc_cmdline_fops;
 
-/* proc_system.c and proc_mounts.c: /proc */
+/* proc_system.c and proc_mounts.c: /proc, /proc/<pid>/mounts */
 extern const struct proc_entry proc_root_table[];
 extern const unsigned int proc_root_nr;
 int proc_mounts(struct seq *s, struct proc_node *n);

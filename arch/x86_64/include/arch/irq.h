@@ -56,6 +56,7 @@ void arch_call_others(void (*fn)(void *), void *arg); /* fn: interrupts off, in 
 void arch_start_aps(void); /* every other CPU ends in sched_cpu_main() */
 void arch_timer_start(void); /* this CPU's periodic tick, HZ a second: calls timer_tick() */
 u64 arch_wallclock(void); /* seconds since 1970, from the CMOS clock, read once */
+u64 arch_irq_count(void); /* since boot, all CPUs */
 void arch_idle(void); /* => interrupts off in; waits for one; they are on afterwards */
 
 /* Called by entry.S / trap.c, supplied by kernel/: */
