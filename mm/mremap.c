@@ -103,7 +103,6 @@ static void move_entries(struct tlb_batch *tlb, struct mm *mm, unsigned long fro
 {
 	const unsigned long unit = PT_LEVEL_SIZE(2);
 	unsigned long end = from + len, shift = to - from;
-	struct pt_pair p;
 
 	while (from < end) {
 		unsigned long next = min(end, ALIGN_DOWN(from, unit) + unit);
@@ -116,11 +115,9 @@ static void move_entries(struct tlb_batch *tlb, struct mm *mm, unsigned long fro
 			from = next;
 			continue;
 		}
-		pt_for_each_pair(&p, mm, from, next, mm, from + shift) {
-			tlb_note(tlb, p.src.addr, p.src.level);
-			pt_pair_set(&p, pt_iter_clear(&p.src));
-		}
-		assert(p.err == 0);
+		if (pt_move_entries(mm, from, next, from + shift))
+			panic("entries at %lx cannot move to tables that were made for them", from);
+		tlb_note_range(tlb, from, next);
 		from = next;
 	}
 }

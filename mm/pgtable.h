@@ -197,6 +197,10 @@ static inline void pt_pair_set(struct pt_pair *p, pte_t new_entry)
 #define pt_for_each_pair(p, src, start, end, dst, dst_start)                                       \
 	for (pt_pair_init(p, src, start, end, dst, dst_start); pt_pair_next(p);)
 
+/* Move every entry of [start, end) to dst and after, in the same mm; the destination's slots are none. No flush here.
+ * => mmap_lock and rmap_lock held for writing; 0, or err as above: then what came before has been moved */
+int pt_move_entries(struct mm *mm, unsigned long start, unsigned long end, unsigned long dst);
+
 /* The level-1 slot for addr with its table locked; missing tables are allocated.
  * => slot, *lock held; NULL with *err = -ENOMEM, or -EEXIST when a large leaf or marker of level 2 is in the way
  *    (pt_split_leaf() first). Caller unlocks with spin_unlock(*lock). */

@@ -219,3 +219,32 @@ bool pt_pair_next_table(struct pt_pair *p)
 	pt_pair_end(p);
 	return false;
 }
+
+/* The tables in hand, in a loop of their own: a large move is nothing but this. */
+static void pair_move_table(struct pt_pair *p)
+{
+	const long shift = p->slot_shift;
+	unsigned int moved = 0;
+
+	for (pte_t *slot = p->src.slot; slot < p->src.limit; slot++) {
+		pte_t *dst = (pte_t *)((char *)slot + shift);
+
+		if (pte_none(pte_read(slot)))
+			continue;
+		debug_assert(pte_none(*dst));
+		WRITE_ONCE(dst->val, xchg(&slot->val, 0UL)); /* the hardware may set A and D at any time */
+		moved++;
+	}
+	p->src.table->table_present -= (u16)moved;
+	p->dst_table->table_present += (u16)moved;
+}
+
+int pt_move_entries(struct mm *mm, unsigned long start, unsigned long end, unsigned long dst)
+{
+	struct pt_pair p;
+
+	pt_pair_init(&p, mm, start, end, mm, dst);
+	while (pt_pair_next_table(&p))
+		pair_move_table(&p);
+	return p.err;
+}

@@ -29,14 +29,16 @@ struct tlb_batch {
 };
 
 void tlb_begin(struct tlb_batch *tlb, struct mm *mm);
-static inline void tlb_note(struct tlb_batch *tlb, unsigned long addr, int level)
+static inline void tlb_note_range(struct tlb_batch *tlb, unsigned long start, unsigned long end)
 {
-	unsigned long end = addr + PT_LEVEL_SIZE(level);
-
-	if (addr < tlb->start)
-		tlb->start = addr;
+	if (start < tlb->start)
+		tlb->start = start;
 	if (end > tlb->end)
 		tlb->end = end;
+}
+static inline void tlb_note(struct tlb_batch *tlb, unsigned long addr, int level)
+{
+	tlb_note_range(tlb, addr, addr + PT_LEVEL_SIZE(level));
 }
 static inline bool tlb_full(const struct tlb_batch *tlb)
 {
