@@ -1,4 +1,5 @@
-#pragma once
+#ifndef KERNEL_UAPI_AUXV_H
+#define KERNEL_UAPI_AUXV_H
 
 /* Keys of the auxiliary vector that execve(2) leaves above the environment: Linux x86-64. */
 
@@ -29,3 +30,5 @@
 #define AT_EXECFN		31
 #define AT_SYSINFO_EHDR		33
 #define AT_MINSIGSTKSZ		51
+
+#endif

@@ -1,4 +1,5 @@
-#pragma once
+#ifndef KERNEL_UAPI_CLOCK_H
+#define KERNEL_UAPI_CLOCK_H
 
 /* Clock numbers: Linux. */
 
@@ -15,3 +16,5 @@
 #define CLOCK_TAI			11
 
 #define TIMER_ABSTIME			1
+
+#endif

@@ -1,4 +1,5 @@
-#pragma once
+#ifndef KERNEL_UAPI_DIRENT_H
+#define KERNEL_UAPI_DIRENT_H
 
 /* What getdents64(2) writes: records of varying length, 8-byte aligned, names ended by a zero byte. */
 
@@ -19,3 +20,5 @@ struct linux_dirent64 {
 #define DT_LNK		10
 #define DT_SOCK		12
 #define DT_WHT		14
+
+#endif

@@ -1,4 +1,5 @@
-#pragma once
+#ifndef KERNEL_UAPI_ELF_H
+#define KERNEL_UAPI_ELF_H
 
 /* ELF64 as execve(2) and core dumps use it (System V ABI, AMD64 supplement). */
 
@@ -39,3 +40,5 @@ typedef struct {
 #define PF_X		1
 #define PF_W		2
 #define PF_R		4
+
+#endif

@@ -1,4 +1,5 @@
-#pragma once
+#ifndef KERNEL_UAPI_ERRNO_H
+#define KERNEL_UAPI_ERRNO_H
 
 /*
  * Error numbers of system calls: Linux x86-64. A call returns them negated; 1..4095 is the range
@@ -142,3 +143,5 @@
 #define ENOTSUP		EOPNOTSUPP
 
 #define MAX_ERRNO	4095
+
+#endif

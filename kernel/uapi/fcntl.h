@@ -1,4 +1,5 @@
-#pragma once
+#ifndef KERNEL_UAPI_FCNTL_H
+#define KERNEL_UAPI_FCNTL_H
 
 /* open(2), fcntl(2), the *at() calls and flock(2): Linux x86-64's constants. */
 
@@ -96,3 +97,5 @@ struct flock {
 #define POSIX_FADV_WILLNEED	3
 #define POSIX_FADV_DONTNEED	4
 #define POSIX_FADV_NOREUSE	5
+
+#endif

@@ -1,4 +1,5 @@
-#pragma once
+#ifndef KERNEL_UAPI_FS_H
+#define KERNEL_UAPI_FS_H
 
 /* ioctls of /proc/<pid>/maps and /proc/<pid>/pagemap: Linux. */
 
@@ -63,3 +64,5 @@ struct pm_scan_arg {
 	unsigned long category_anyof_mask;
 	unsigned long return_mask;
 };
+
+#endif

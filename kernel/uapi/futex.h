@@ -1,4 +1,5 @@
-#pragma once
+#ifndef KERNEL_UAPI_FUTEX_H
+#define KERNEL_UAPI_FUTEX_H
 
 /* futex(2) and the robust list: Linux. */
 
@@ -47,3 +48,5 @@ struct robust_list_head {
 };
 
 #define ROBUST_LIST_LIMIT	2048
+
+#endif

@@ -1,4 +1,5 @@
-#pragma once
+#ifndef KERNEL_UAPI_IOCTL_H
+#define KERNEL_UAPI_IOCTL_H
 
 /* ioctl(2) requests: Linux x86-64. New ones encode direction, size, type and number; old ones do not. */
 
@@ -56,3 +57,5 @@
 #define FIOASYNC	0x5452
 #define FIOQSIZE	0x5460
 #define TIOCPKT		0x5420
+
+#endif

@@ -1,4 +1,5 @@
-#pragma once
+#ifndef KERNEL_UAPI_MMAN_H
+#define KERNEL_UAPI_MMAN_H
 
 /* Memory mappings: Linux x86-64's constants. */
 
@@ -79,3 +80,5 @@
 #define MFD_HUGETLB		4U
 #define MFD_NOEXEC_SEAL		8U
 #define MFD_EXEC		0x10U
+
+#endif

@@ -1,4 +1,5 @@
-#pragma once
+#ifndef KERNEL_UAPI_MOUNT_H
+#define KERNEL_UAPI_MOUNT_H
 
 /* mount(2), umount2(2): Linux. */
 
@@ -23,3 +24,5 @@
 #define MNT_DETACH	2
 #define MNT_EXPIRE	4
 #define UMOUNT_NOFOLLOW	8
+
+#endif

@@ -1,4 +1,5 @@
-#pragma once
+#ifndef KERNEL_UAPI_POLL_H
+#define KERNEL_UAPI_POLL_H
 
 /* poll(2): Linux x86-64. */
 
@@ -21,3 +22,5 @@ struct pollfd {
 #define POLLWRNORM	0x0100
 #define POLLWRBAND	0x0200
 #define POLLRDHUP	0x2000
+
+#endif

@@ -1,4 +1,5 @@
-#pragma once
+#ifndef KERNEL_UAPI_PRCTL_H
+#define KERNEL_UAPI_PRCTL_H
 
 /* prctl(2) and arch_prctl(2): Linux x86-64. */
 
@@ -29,3 +30,5 @@
 #define ARCH_GET_GS		0x1004
 #define ARCH_GET_CPUID		0x1011
 #define ARCH_SET_CPUID		0x1012
+
+#endif

@@ -1,4 +1,5 @@
-#pragma once
+#ifndef KERNEL_UAPI_REBOOT_H
+#define KERNEL_UAPI_REBOOT_H
 
 /* reboot(2): Linux. */
 
@@ -13,3 +14,5 @@
 #define LINUX_REBOOT_CMD_CAD_ON		0x89abcdef
 #define LINUX_REBOOT_CMD_CAD_OFF	0x00000000
 #define LINUX_REBOOT_CMD_POWER_OFF	0x4321fedc
+
+#endif

@@ -1,4 +1,5 @@
-#pragma once
+#ifndef KERNEL_UAPI_RESOURCE_H
+#define KERNEL_UAPI_RESOURCE_H
 
 /* getrlimit(2), getrusage(2), getpriority(2): Linux x86-64. */
 
@@ -55,3 +56,5 @@ struct rusage {
 #define PRIO_PROCESS		0
 #define PRIO_PGRP		1
 #define PRIO_USER		2
+
+#endif

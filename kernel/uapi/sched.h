@@ -1,4 +1,5 @@
-#pragma once
+#ifndef KERNEL_UAPI_SCHED_H
+#define KERNEL_UAPI_SCHED_H
 
 /* clone(2), clone3(2) and scheduling policies: Linux. */
 
@@ -56,3 +57,5 @@ struct clone_args {
 struct sched_param {
 	int sched_priority;
 };
+
+#endif

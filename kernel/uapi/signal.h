@@ -1,4 +1,5 @@
-#pragma once
+#ifndef KERNEL_UAPI_SIGNAL_H
+#define KERNEL_UAPI_SIGNAL_H
 
 /*
  * Signals: Linux x86-64's numbers, flags, and the structures that rt_sigaction, sigaltstack and a
@@ -207,3 +208,5 @@ struct sigevent {
 
 #define sigev_notify_function	_sigev_un._sigev_thread._function
 #define sigev_notify_attributes	_sigev_un._sigev_thread._attribute
+
+#endif

@@ -1,4 +1,5 @@
-#pragma once
+#ifndef KERNEL_UAPI_STAT_H
+#define KERNEL_UAPI_STAT_H
 
 /* struct stat and file modes: Linux x86-64 (its stat, fstat, lstat and newfstatat fill this). */
 
@@ -57,3 +58,5 @@ struct stat {
 
 #define UTIME_NOW	((1L << 30) - 1L)
 #define UTIME_OMIT	((1L << 30) - 2L)
+
+#endif

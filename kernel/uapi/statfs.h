@@ -1,4 +1,5 @@
-#pragma once
+#ifndef KERNEL_UAPI_STATFS_H
+#define KERNEL_UAPI_STATFS_H
 
 /* statfs(2): Linux x86-64. */
 
@@ -22,3 +23,5 @@ struct statfs {
 #define PROC_SUPER_MAGIC 0x9fa0
 #define SYSFS_MAGIC	0x62656572
 #define PIPEFS_MAGIC	0x50495045
+
+#endif

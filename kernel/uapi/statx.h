@@ -1,4 +1,5 @@
-#pragma once
+#ifndef KERNEL_UAPI_STATX_H
+#define KERNEL_UAPI_STATX_H
 
 /* statx(2): Linux. */
 
@@ -43,3 +44,5 @@ struct statx {
 #define AT_STATX_SYNC_AS_STAT	0x0000
 #define AT_STATX_FORCE_SYNC	0x2000
 #define AT_STATX_DONT_SYNC	0x4000
+
+#endif

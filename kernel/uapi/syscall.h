@@ -1,4 +1,5 @@
-#pragma once
+#ifndef KERNEL_UAPI_SYSCALL_H
+#define KERNEL_UAPI_SYSCALL_H
 
 /*
  * System-call numbers: Linux x86-64, all of them, also those that this kernel answers with ENOSYS:
@@ -386,3 +387,5 @@
 #define __NR_open_tree_attr	467
 #define __NR_file_getattr	468
 #define __NR_file_setattr	469
+
+#endif

@@ -1,4 +1,5 @@
-#pragma once
+#ifndef KERNEL_UAPI_SYSINFO_H
+#define KERNEL_UAPI_SYSINFO_H
 
 /* sysinfo(2): Linux x86-64; sizes are in units of mem_unit bytes. */
 
@@ -17,3 +18,5 @@ struct sysinfo {
 	unsigned long freehigh;
 	unsigned int mem_unit;
 };
+
+#endif

@@ -1,4 +1,5 @@
-#pragma once
+#ifndef KERNEL_UAPI_TERMIOS_H
+#define KERNEL_UAPI_TERMIOS_H
 
 /*
  * Terminals: Linux x86-64. struct termios is the 36 bytes of TCGETS; a line's speed is the CBAUD
@@ -153,3 +154,5 @@ struct winsize {
 #define TCSANOW		0
 #define TCSADRAIN	1
 #define TCSAFLUSH	2
+
+#endif

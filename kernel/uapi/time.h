@@ -1,4 +1,5 @@
-#pragma once
+#ifndef KERNEL_UAPI_TIME_H
+#define KERNEL_UAPI_TIME_H
 
 /* Time structures: Linux x86-64. The clocks' numbers are in clock.h. */
 
@@ -39,3 +40,5 @@ struct tms {
 #define ITIMER_PROF	2
 
 #define USER_HZ		100	/* unit of times(2), of /proc/<pid>/stat and of sysconf(_SC_CLK_TCK) */
+
+#endif

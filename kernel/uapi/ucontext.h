@@ -1,4 +1,5 @@
-#pragma once
+#ifndef KERNEL_UAPI_UCONTEXT_H
+#define KERNEL_UAPI_UCONTEXT_H
 
 /*
  * What a signal handler's third argument points to: Linux x86-64. The order of the registers and
@@ -72,3 +73,5 @@ struct fpx_sw_bytes {
 #define FP_XSTATE_MAGIC1	0x46505853U
 #define FP_XSTATE_MAGIC2	0x46505845U
 #define FP_XSTATE_MAGIC2_SIZE	4
+
+#endif

@@ -1,4 +1,5 @@
-#pragma once
+#ifndef KERNEL_UAPI_UIO_H
+#define KERNEL_UAPI_UIO_H
 
 /* readv(2) and its family: Linux. */
 
@@ -8,3 +9,5 @@ struct iovec {
 };
 
 #define UIO_MAXIOV	1024
+
+#endif

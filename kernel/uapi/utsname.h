@@ -1,4 +1,5 @@
-#pragma once
+#ifndef KERNEL_UAPI_UTSNAME_H
+#define KERNEL_UAPI_UTSNAME_H
 
 /* uname(2): Linux x86-64. */
 
@@ -12,3 +13,5 @@ struct utsname {
 	char machine[_UTSNAME_LENGTH];
 	char domainname[_UTSNAME_LENGTH];
 };
+
+#endif

@@ -1,4 +1,5 @@
-#pragma once
+#ifndef KERNEL_UAPI_WAIT_H
+#define KERNEL_UAPI_WAIT_H
 
 /* wait4(2), waitid(2): Linux. A status word is exit code << 8, or a signal with 0x80 for a core dump. */
 
@@ -25,3 +26,5 @@
 #define WIFSTOPPED(s)	(((s) & 0xff) == 0x7f)
 #define WIFSIGNALED(s)	(WTERMSIG(s) != 0 && WTERMSIG(s) != 0x7f)
 #define WIFCONTINUED(s)	((s) == 0xffff)
+
+#endif
