@@ -213,5 +213,5 @@ $(O)/lint/%.ok: %.c $(HEADERS) $(CONFIG_H) .clang-tidy
 	@echo "  LINT  $<"
 	@clang-tidy --quiet --warnings-as-errors='*' $< -- $(LINT_CPPFLAGS) -isystem $(LINT_INCLUDE) $(LINT_CFLAGS) \
 		-Wthread-safety 2>$@.log || { cat $@.log; exit 1; }
-	@sparse -Wsparse-error -Wno-decl $(LINT_CPPFLAGS) -isystem $(CC_INCLUDE) $(LINT_CFLAGS) $<
+	@sparse -Wsparse-error -Wno-decl -D__VERSION__='"sparse"' $(LINT_CPPFLAGS) -isystem $(CC_INCLUDE) $(LINT_CFLAGS) $<
 	@touch $@

@@ -195,7 +195,7 @@ long sys_rt_sigreturn(void)
 	struct ucontext uc;
 
 	current->restart_fn = NULL;
-	if (copy_from_user(&uc, &frame->uc, sizeof(uc)) || arch_fpu_from_user(uc.uc_mcontext.fpstate)) {
+	if (copy_from_user(&uc, &frame->uc, sizeof(uc)) || arch_fpu_from_user((void __user *)uc.uc_mcontext.fpstate)) {
 		signal_force(SIGSEGV, NULL);
 		return 0;
 	}

@@ -19,8 +19,13 @@ typedef uint8_t u8;
 typedef int64_t s64;
 typedef int32_t s32;
 
-#ifndef __user
-#define __user /* a pointer into user space; sparse gives it an address space of its own */
+/* A pointer into user space. For sparse that is an address space of its own, never dereferenced; __force crosses over. */
+#if defined(__CHECKER__)
+#define __user __attribute__((noderef, address_space(1)))
+#define __force __attribute__((force))
+#else
+#define __user
+#define __force
 #endif
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))

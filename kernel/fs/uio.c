@@ -16,7 +16,7 @@
 
 void uio_user(struct uio *u, const void __user *p, size_t n)
 {
-	u->one.iov_base = (void *)p;
+	u->one.iov_base = (__force void *)p; /* u->kernel tells which */
 	u->one.iov_len = n;
 	u->iov = &u->one;
 	u->nr = 1;
