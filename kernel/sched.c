@@ -490,9 +490,8 @@ void sched_init(void)
 
 __noreturn void sched_cpu_main(void)
 {
-	if (cpu_id() != 0) {
+	if (cpu_id() != 0)
 		idle_adopt(cpu_id());
-		arch_timer_start();
-	}
+	arch_timer_start();
 	idle_loop();
 }
