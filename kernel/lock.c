@@ -42,6 +42,7 @@ static const char *const rank_name[RANK_COUNT] = {
 	[RANK_INODE] = "inode",
 	[RANK_PIPE] = "pipe",
 	[RANK_TTY] = "tty",
+	[RANK_MM_CHECK] = "mm_check",
 	[RANK_MM_QUIESCE] = "mm_quiesce",
 	[RANK_MMAP] = "mmap_lock",
 	[RANK_FOLIO] = "folio",

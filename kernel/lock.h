@@ -30,6 +30,7 @@ enum lock_rank {
 	RANK_INODE,	  /* one inode's data and size */
 	RANK_PIPE,	  /* pipe buffer */
 	RANK_TTY,	  /* line discipline */
+	RANK_MM_CHECK,	  /* one mm_check() at a time, and its report */
 	RANK_MM_QUIESCE,  /* mm_check() against truncation */
 	RANK_MMAP,	  /* mm->mmap_lock */
 	RANK_FOLIO,	  /* folio lock (a bit, not a struct) */

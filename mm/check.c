@@ -31,6 +31,7 @@
 #include "mm/filemap.h"
 #include "mm/mm_list.h"
 #include "mm/pgtable.h"
+#include "mm/proc_mm.h"
 #include "mm/rmap.h"
 #include "mm/slab.h"
 #include "mm/vma_ops.h"
@@ -45,7 +46,7 @@ static struct mutex check_lock; /* one checker at a time */
 void check_boot(void)
 {
 	rwlock_init(&mm_quiesce, RANK_MM_QUIESCE);
-	mutex_init(&check_lock, RANK_CRED_EXEC);
+	mutex_init(&check_lock, RANK_MM_CHECK);
 }
 
 #define COUNTS_PER_CHUNK (PAGE_SIZE / sizeof(u32))
@@ -489,11 +490,11 @@ static void free_counts(struct check *c)
 	kfree(c->entries);
 }
 
-int mm_check(struct seq *s)
+/* => check_lock held */
+static int check_locked(struct seq *s)
 {
 	struct check c = { .s = s, .nr_chunks = DIV_ROUND_UP(max_pfn, COUNTS_PER_CHUNK) };
 
-	mutex_lock(&check_lock);
 	c.entries = kzalloc(c.nr_chunks * sizeof(u32 *));
 	if (c.entries && stop_world(&c)) {
 		check_world(&c);
@@ -502,11 +503,51 @@ int mm_check(struct seq *s)
 		c.no_memory = true;
 	}
 	free_counts(&c);
-	mutex_unlock(&check_lock);
 	if (c.no_memory) {
 		pr_warn("mm_check: not enough memory to check");
 		if (s)
 			seq_puts(s, "not checked: no memory\n");
 	}
 	return c.broken;
+}
+
+int mm_check(struct seq *s)
+{
+	int broken;
+
+	mutex_lock(&check_lock);
+	broken = check_locked(s);
+	mutex_unlock(&check_lock);
+	return broken;
+}
+
+/* ---- /sys/kernel/mm/quire/check ---- */
+
+/* check_lock */
+static char report[REPORTS_MAX * 192]; /* what the last check said, beyond its first line */
+static size_t report_len;
+static int report_broken = -1; /* -1: none has run */
+
+void sys_check_run(void)
+{
+	struct seq s = { .buf = report, .size = sizeof(report) };
+
+	mutex_lock(&check_lock);
+	report_broken = check_locked(&s);
+	report_len = s.count;
+	mutex_unlock(&check_lock);
+}
+
+int sys_check_show(struct seq *s)
+{
+	mutex_lock(&check_lock);
+	if (report_broken < 0)
+		seq_puts(s, "not run\n");
+	else if (report_broken == 0)
+		seq_puts(s, "ok\n");
+	else
+		seq_printf(s, "broken %d\n", report_broken);
+	seq_write(s, report, report_len);
+	mutex_unlock(&check_lock);
+	return 0;
 }
