@@ -88,7 +88,7 @@ char task_state_letter(const struct task *t)
 
 /* ---- The queue. => its lock is held ---- */
 
-static void enqueue(struct runq *rq, struct task *t, bool at_head)
+static void enqueue(struct runq *rq, struct task *t, bool at_head) REQUIRES(rq->lock)
 {
 	if (at_head)
 		list_add(&t->run_node, &rq->ready);
@@ -97,13 +97,13 @@ static void enqueue(struct runq *rq, struct task *t, bool at_head)
 	rq->nr++;
 }
 
-static void dequeue(struct runq *rq, struct task *t)
+static void dequeue(struct runq *rq, struct task *t) REQUIRES(rq->lock)
 {
 	list_del(&t->run_node);
 	rq->nr--;
 }
 
-static struct task *pick(struct runq *rq)
+static struct task *pick(struct runq *rq) REQUIRES(rq->lock)
 {
 	struct task *t;
 
@@ -123,7 +123,7 @@ static void kick(unsigned int cpu, bool at_once)
 }
 
 /* t is RUNNING and on no queue; rq is its CPU's, its lock is held and released. => interrupts off */
-static void enqueue_and_unlock(struct runq *rq, struct task *t)
+static void enqueue_and_unlock(struct runq *rq, struct task *t) RELEASES(rq->lock)
 {
 	bool urgent = !t->process;
 
@@ -150,7 +150,7 @@ static bool may_run_here(const struct task *t)
 /* ---- Switching ---- */
 
 /* Task state, run time and slice as `prev` leaves and `next` comes. => rq->lock held */
-static void account_switch(struct runq *rq, struct task *prev, struct task *next)
+static void account_switch(struct runq *rq, struct task *prev, struct task *next) REQUIRES(rq->lock)
 {
 	u64 now = cpu_clock();
 
@@ -166,7 +166,7 @@ static void account_switch(struct runq *rq, struct task *prev, struct task *next
 
 /* Called in the next task's context, on the stack it will use. A task that may no longer run here goes elsewhere now that
  * nobody uses its stack. */
-struct task *sched_finish_switch(struct task *prev)
+struct task *sched_finish_switch(struct task *prev) NO_THREAD_SAFETY
 {
 	struct runq *rq = this_runq();
 	bool dead = prev->state == TASK_DEAD, leaves = prev->state == TASK_RUNNING && !may_run_here(prev);
@@ -186,8 +186,8 @@ struct task *sched_finish_switch(struct task *prev)
 	return prev;
 }
 
-/* => interrupts off, rq->lock held; both are undone when it returns */
-static void switch_to(struct runq *rq, struct task *prev, struct task *next)
+/* => interrupts off, rq->lock held; both are undone when it returns: the next task unlocks it (S2) */
+static void switch_to(struct runq *rq, struct task *prev, struct task *next) RELEASES(rq->lock) NO_THREAD_SAFETY
 {
 	account_switch(rq, prev, next);
 	mmu_load(next->mm);
@@ -242,7 +242,8 @@ static unsigned int choose_cpu(const struct task *t)
 	return (unsigned int)__builtin_ctzl(idle);
 }
 
-static struct runq *lock_task_runq(struct task *t)
+/* => its lock is held */
+static struct runq *lock_task_runq(struct task *t) NO_THREAD_SAFETY
 {
 	for (;;) {
 		struct runq *rq = &runqs[READ_ONCE(t->cpu)];
@@ -260,6 +261,7 @@ bool sched_wake_if(struct task *t, unsigned int states)
 	struct runq *rq = lock_task_runq(t);
 	bool woken = BIT(t->state) & states;
 
+	assert_spin_held(&rq->lock);
 	if (woken)
 		t->state = TASK_RUNNING;
 	if (!woken || rq->running == t) { /* it has not left its CPU yet, and will not */
@@ -322,7 +324,7 @@ bool schedule_timeout(u64 deadline_ns)
 /* ---- Moving tasks between CPUs ---- */
 
 /* The last ready task of rq that may run on `cpu`. => rq->lock held; it is off the queue; NULL none */
-static struct task *take_for(struct runq *rq, unsigned int cpu)
+static struct task *take_for(struct runq *rq, unsigned int cpu) REQUIRES(rq->lock)
 {
 	for (struct list_head *n = rq->ready.prev; n != &rq->ready; n = n->prev) {
 		struct task *t = list_entry(n, struct task, run_node);
@@ -373,6 +375,7 @@ void sched_set_affinity(struct task *t, u64 mask)
 	unsigned long flags = irq_save();
 	struct runq *rq = lock_task_runq(t);
 
+	assert_spin_held(&rq->lock);
 	t->affinity = mask;
 	if (!(mask & BIT(t->cpu)) && !list_empty(&t->run_node)) {
 		dequeue(rq, t);
