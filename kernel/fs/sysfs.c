@@ -95,12 +95,18 @@ static int attribute_open(struct inode *inode, struct file *f)
 static long attribute_write(struct file *f, struct uio *u, u64 *pos)
 {
 	const struct attribute *a = f->inode->private;
+	size_t n = u->resid;
+	char value[64];
 
 	(void)pos;
 	if (!a->written)
 		return -EIO;
+	if (n > sizeof(value))
+		return -EINVAL;
+	if (uio_read(u, value, n) != n) /* what is written means nothing, but it must be there */
+		return -EFAULT;
 	a->written();
-	return (long)u->resid;
+	return (long)n;
 }
 
 static const struct file_ops attribute_fops = {
