@@ -36,7 +36,7 @@ static struct kmem_cache *node_cache;
 
 void vma_tree_boot(void)
 {
-	node_cache = kmem_cache_create("vma_node", sizeof(struct vma_node), 64);
+	node_cache = kmem_cache_create("vma_tree_node", sizeof(struct vma_node), 64);
 }
 
 void vma_tree_init(struct vma_tree *t)
