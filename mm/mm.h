@@ -69,7 +69,7 @@ struct mm {
 };
 
 #define DEFAULT_MAX_MAP_COUNT 65530
-#define MMAP_MIN_ADDR_DEFAULT 65536
+#define MMAP_MIN_ADDR_DEFAULT 4096
 extern long sysctl_max_map_count, sysctl_mmap_min_addr, sysctl_overcommit_memory, sysctl_overcommit_ratio,
 	sysctl_anon_vma_lazy;
 

@@ -235,6 +235,17 @@ static struct file *mapping_object(const struct mmap_request *req, unsigned long
 		       shmem_file_create("/dev/zero", len);
 }
 
+/* What a new mapping of the range replaces. */
+static unsigned long pages_mapped(const struct mm *mm, unsigned long start, unsigned long end)
+{
+	const struct vma *v;
+	unsigned long pages = 0;
+
+	vma_tree_for_each_range(v, &mm->vmas, start, end)
+		pages += (min(end, v->end) - max(start, v->start)) >> PAGE_SHIFT;
+	return pages;
+}
+
 /* Charge, reserve, unmap what was there, insert. => mmap_lock for writing; p filled but for offsets; 0 or -errno */
 static long map_region(struct mm *mm, struct vma *p)
 {
@@ -242,7 +253,8 @@ static long map_region(struct mm *mm, struct vma *p)
 	struct vma_insert ins;
 	long err;
 
-	if (!account_may_expand(mm, &p->flags, pages))
+	if (unlikely(!account_may_expand(mm, &p->flags, pages)) &&
+	    !account_may_expand(mm, &p->flags, pages - pages_mapped(mm, p->start, p->end)))
 		return -ENOMEM;
 	if (vma_test(p, VMA_ACCOUNT) && account_commit(mm, pages))
 		return -ENOMEM;
