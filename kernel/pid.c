@@ -202,14 +202,15 @@ void process_set_pgroup(struct process *p, struct pgroup *g)
 		list_add_tail(&p->pgroup_node, &g->members);
 }
 
-/* Nobody outside the group but inside the session is parent of a member, so nobody would continue it when it stops. */
+/* Nobody outside the group but inside the session is parent of a member, so nobody would continue it when it stops
+ * (POSIX, 3.264). Linux differs: pid 1 never counts as such a parent. */
 bool pgroup_is_orphaned(struct pgroup *g, struct process *but)
 {
 	struct process *p;
 
 	assert_spin_held(&pid_lock);
 	list_for_each_entry(p, &g->members, pgroup_node) {
-		if (p == but || p->zombie || !p->parent || p->parent == init_process)
+		if (p == but || p->zombie || !p->parent)
 			continue;
 		if (p->parent->pgroup != g && p->parent->sid == p->sid)
 			return false;
