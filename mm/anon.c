@@ -310,8 +310,19 @@ struct anon_vma_chain *anon_vma_next(struct anon_vma_chain *avc, unsigned long f
 	return avc_tree_next(avc, first, last);
 }
 
+static bool chain_has(const struct vma *v, const struct anon_vma *av)
+{
+	const struct anon_vma_chain *avc;
+
+	list_for_each_entry(avc, &v->anon_chain, same_vma)
+		if (avc->anon_vma == av)
+			return true;
+	return false;
+}
+
 static void avc_link(struct anon_vma_chain *avc, struct vma *v, struct anon_vma *av)
 {
+	debug_assert(!chain_has(v, av)); /* twice, and walkers would meet each entry twice */
 	avc->vma = v;
 	avc->anon_vma = av;
 	anon_vma_get(av);
@@ -405,8 +416,19 @@ bool anon_chain_extends(const struct vma *parent, const struct vma *regular)
 	return chains_match(parent, regular, true);
 }
 
-/* A neighbour that v could merge with if only they had one identity, and whose anon_vma v may share: its chain is v's
- * (empty, or the ancestors of a PARENT) plus its own; or just v's, where the neighbour reuses an ancestor (*linked).
+/* Offsets and file pages of b follow those of a, which ends where b begins: they may have been one VMA, and may become
+ * one again when their flags are the same again. */
+static bool continues(const struct vma *a, const struct vma *b)
+{
+	enum vma_merge_reason r = vma_merge_attributes(a, b, false);
+
+	return r == MERGE_OK;
+}
+
+/* A neighbour that v could merge with if only they had one identity (and, perhaps, one permission: then a later change
+ * may make it so), and whose anon_vma v may share: its chain is v's (empty, or the ancestors of a PARENT) plus its own;
+ * or just v's, where the neighbour reuses an ancestor (*linked).
+ * A neighbour whose chain is longer but which reuses an ancestor out of its middle is neither.
  * => anon_lock held */
 static struct anon_vma *neighbour_anon_vma(struct vma *v, bool *linked)
 {
@@ -417,10 +439,10 @@ static struct anon_vma *neighbour_anon_vma(struct vma *v, bool *linked)
 
 		if (!n || vma_anon_state(n) != ANON_REGULAR)
 			continue;
-		if (!(i == 0 ? vma_alike(n, v) : vma_alike(v, n)))
+		if (!(i == 0 ? continues(n, v) : continues(v, n)))
 			continue;
 		*linked = anon_chains_equal(v, n);
-		if (*linked || anon_chain_extends(v, n))
+		if (*linked || (anon_chain_extends(v, n) && !chain_has(v, vma_anon_vma(n))))
 			return vma_anon_vma(n);
 	}
 	return NULL;
@@ -483,7 +505,7 @@ static int anon_make_regular(struct vma *v)
 	struct anon_vma *av;
 	bool linked = false;
 
-	av = vma_anon_state(v) == ANON_LAZY ? NULL : neighbour_anon_vma(v, &linked);
+	av = neighbour_anon_vma(v, &linked);
 	if (av && linked) {
 		anon_vma_install(v, av, NULL);
 		return 0;
