@@ -111,7 +111,8 @@ static size_t take(struct pipe *p, struct uio *u)
 
 		n = min(n, u->resid);
 		got = uio_write(u, *page_at(p, p->tail) + off, n);
-		if (off + got == PAGE_SIZE && p->tail + got != p->head)
+		/* A full ring's head may have come round into tail's page: then the page holds its bytes, too. */
+		if (off + got == PAGE_SIZE && p->tail + got != p->head && p->head - (p->tail - off) <= p->capacity)
 			page_drop(page_at(p, p->tail));
 		WRITE_ONCE(p->tail, p->tail + got);
 		done += got;
@@ -179,7 +180,7 @@ static inline void wake(struct waitq *wq)
 /* ---- Transfers ---- */
 
 /* Wait, lock dropped, for room or bytes. => 0 or -errno, locked again */
-static int wait_for_bytes(struct pipe *p)
+static int wait_for_bytes(struct pipe *p) REQUIRES(p->lock)
 {
 	int err;
 
@@ -189,7 +190,7 @@ static int wait_for_bytes(struct pipe *p)
 	return err ? -ERESTARTSYS : 0;
 }
 
-static int wait_for_room(struct pipe *p, size_t n)
+static int wait_for_room(struct pipe *p, size_t n) REQUIRES(p->lock)
 {
 	int err;
 
@@ -229,7 +230,7 @@ out:
 
 /* The next part of a write of which `left` bytes are to go in. atomic: all of them or none (P2).
  * => bytes, 0 after waiting, -errno; locked */
-static long write_some(struct file *f, struct pipe *p, struct uio *u, size_t left, bool atomic)
+static long write_some(struct file *f, struct pipe *p, struct uio *u, size_t left, bool atomic) REQUIRES(p->lock)
 {
 	size_t n;
 
