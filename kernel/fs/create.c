@@ -84,6 +84,7 @@ static int refuse_dynamic(struct walk *w)
 
 /* Walk to the directory of a name to be made, and lock it. When 0 is returned, end_create() must follow. */
 static int begin_create(struct walk *w, int dfd, const char *path, bool directory)
+	TRY_ACQUIRES(false, w->at->inode->lock)
 {
 	int err = walk_parent(w, dfd, path);
 
@@ -103,7 +104,7 @@ static int begin_create(struct walk *w, int dfd, const char *path, bool director
 	return err;
 }
 
-static void end_create(struct walk *w)
+static void end_create(struct walk *w) RELEASES(w->at->inode->lock)
 {
 	mutex_unlock(&w->at->inode->lock);
 	walk_end(w);

@@ -124,7 +124,7 @@ static bool touches(const struct file_lock *a, const struct file_lock *b)
 }
 
 /* `want` replaces what its owner has in its range; consumed when it becomes a lock. */
-static void apply(struct inode *inode, struct file_lock **want_p, struct file_lock **spare)
+static void apply(struct inode *inode, struct file_lock **want_p, struct file_lock **spare) REQUIRES(locks_mutex)
 {
 	struct file_lock *want = *want_p, *l, *tmp;
 
@@ -147,7 +147,7 @@ static void apply(struct inode *inode, struct file_lock **want_p, struct file_lo
 }
 
 /* Sleep until something changes. => locks_mutex held before and after; 0, -EDEADLK, -ERESTARTSYS */
-static int wait_for(const struct file_lock *want, const struct file_lock *blocker)
+static int wait_for(const struct file_lock *want, const struct file_lock *blocker) REQUIRES(locks_mutex)
 {
 	struct lock_waiter lw = { .owner = want->owner, .blocker = blocker->owner };
 	struct waiter w = {};

@@ -38,7 +38,7 @@ static bool above(struct dentry *a, struct dentry *b)
 	return yes;
 }
 
-static void lock_both(struct dentry *a, struct dentry *b)
+static void lock_both(struct dentry *a, struct dentry *b) NO_THREAD_SAFETY
 {
 	if (a != b && !above(a, b) && (above(b, a) || b < a)) {
 		struct dentry *t = a;
@@ -51,7 +51,7 @@ static void lock_both(struct dentry *a, struct dentry *b)
 		mutex_lock_nested(&b->inode->lock);
 }
 
-static void unlock_both(struct dentry *a, struct dentry *b)
+static void unlock_both(struct dentry *a, struct dentry *b) NO_THREAD_SAFETY
 {
 	mutex_unlock(&a->inode->lock);
 	if (a != b)
@@ -155,7 +155,7 @@ static void perform_exchange(struct rename *r)
 }
 
 /* => -ENOTEMPTY, or it is done */
-static int perform_rename(struct rename *r)
+static int perform_rename(struct rename *r) NO_THREAD_SAFETY
 {
 	bool lock_new = r->new && dentry_is_dir(r->new);
 

@@ -59,7 +59,7 @@ static inline bool has_position(const struct file *f)
 }
 
 /* At the file's own position. */
-static inline long transfer_here(struct fdref r, struct uio *u, bool write)
+static inline long transfer_here(struct fdref r, struct uio *u, bool write) NO_THREAD_SAFETY
 {
 	struct file *f = r.file;
 	bool lock = has_position(f) && atomic_read(&f->refs) > 1;

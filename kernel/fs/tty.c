@@ -243,7 +243,7 @@ static long tty_read(struct file *f, struct uio *u, u64 *pos)
 /* ---- Writing ---- */
 
 /* Until output may go on. => lock held; 0, -EAGAIN, -ERESTARTSYS */
-static int wait_started(struct file *f, struct tty *t)
+static int wait_started(struct file *f, struct tty *t) REQUIRES(t->lock)
 {
 	int err = 0;
 

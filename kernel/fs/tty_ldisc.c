@@ -416,7 +416,7 @@ static int signal_of(const struct tty *t, char c)
 	return is_cc(t, c, VINTR) ? SIGINT : is_cc(t, c, VQUIT) ? SIGQUIT : is_cc(t, c, VSUSP) ? SIGTSTP : 0;
 }
 
-static void send_signal(struct tty *t, char c, int sig)
+static void send_signal(struct tty *t, char c, int sig) REQUIRES(t->lock)
 {
 	if (!lflag(t, NOFLSH)) {
 		tty_flush_input(t);
