@@ -261,14 +261,14 @@ static long wait_restart(struct task *t)
 
 /* ---- Requeueing ---- */
 
-static void lock_two(struct bucket *a, struct bucket *b)
+static void lock_two(struct bucket *a, struct bucket *b) NO_THREAD_SAFETY
 {
 	spin_lock(a < b ? &a->lock : &b->lock);
 	if (a != b)
 		spin_lock_nested(a < b ? &b->lock : &a->lock); /* by address */
 }
 
-static void unlock_two(struct bucket *a, struct bucket *b)
+static void unlock_two(struct bucket *a, struct bucket *b) NO_THREAD_SAFETY
 {
 	spin_unlock(&a->lock);
 	if (a != b)

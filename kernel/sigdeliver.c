@@ -88,7 +88,7 @@ bool stop_completed(struct process *p, int nr_threads)
 	return true;
 }
 
-static void begin_stop(struct process *p, int sig)
+static void begin_stop(struct process *p, int sig) REQUIRES(p->sig_lock)
 {
 	struct task *t;
 
@@ -103,7 +103,7 @@ static void begin_stop(struct process *p, int sig)
 }
 
 /* Sleep while the group is stopped. Lets go of sig_lock meanwhile. */
-static void stop_here(struct process *p)
+static void stop_here(struct process *p) REQUIRES(p->sig_lock)
 {
 	bool last;
 
@@ -119,7 +119,7 @@ static void stop_here(struct process *p)
 
 /* The terminal's stop signals do not stop a group that nobody would continue. Lets go of sig_lock meanwhile.
  * => whether to stop */
-static bool may_stop(struct process *p, int sig)
+static bool may_stop(struct process *p, int sig) REQUIRES(p->sig_lock)
 {
 	bool orphaned;
 
@@ -134,7 +134,7 @@ static bool may_stop(struct process *p, int sig)
 /* ---- Taking signals ---- */
 
 /* The default action, which is not to ignore. Lets go of sig_lock meanwhile. */
-static void default_action(struct process *p, int sig)
+static void default_action(struct process *p, int sig) REQUIRES(p->sig_lock)
 {
 	if (!(SIG_BIT(sig) & SIG_STOPS))
 		process_begin_exit(p, sig);
@@ -143,7 +143,7 @@ static void default_action(struct process *p, int sig)
 }
 
 /* What concerns the whole process comes first. Lets go of sig_lock. => whether there was something */
-static bool group_work(struct process *p)
+static bool group_work(struct process *p) REQUIRES(p->sig_lock)
 {
 	struct task *t = current;
 
