@@ -152,7 +152,7 @@ static bool list_unchanged(struct check *c)
 	return same && i == c->nr_mms;
 }
 
-static bool stop_world(struct check *c) NO_THREAD_SAFETY
+static bool stop_world(struct check *c) TRY_ACQUIRES(true, mm_quiesce)
 {
 	for (;;) {
 		if (!gather_mms(c))
@@ -169,7 +169,7 @@ static bool stop_world(struct check *c) NO_THREAD_SAFETY
 	}
 }
 
-static void resume_world(struct check *c) NO_THREAD_SAFETY
+static void resume_world(struct check *c) RELEASES(mm_quiesce)
 {
 	unlock_first(c, c->nr_mms);
 	write_unlock(&mm_quiesce);

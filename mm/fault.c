@@ -245,17 +245,16 @@ static enum fault_result fault_present(struct fault *f) RELEASES(*f->lock)
 /* ---- The way in ---- */
 
 /* A large leaf or marker covers the address: a marker refuses, a leaf is cut to pages and looked at again. */
-static enum fault_result fault_large(struct fault *f, bool *again) NO_THREAD_SAFETY
+static enum fault_result fault_large(struct fault *f, bool *again)
 {
 	u8 level;
-	pte_t entry;
+	pte_t *slot = pt_slot_find(f->mm, f->addr, &f->lock, &level), entry;
 
-	f->slot = pt_slot_find(f->mm, f->addr, &f->lock, &level);
-	if (!f->slot) {
+	if (!slot) {
 		*again = true;
 		return FAULT_DONE;
 	}
-	entry = *f->slot;
+	entry = *slot;
 	spin_unlock(f->lock);
 	if (pte_is_guard(entry))
 		return FAULT_MAPERR;
@@ -263,18 +262,19 @@ static enum fault_result fault_large(struct fault *f, bool *again) NO_THREAD_SAF
 	return level > 1 && pt_split_leaf(f->mm, f->addr) ? FAULT_OOM : FAULT_DONE;
 }
 
-static enum fault_result handle(struct fault *f) NO_THREAD_SAFETY
+static enum fault_result handle(struct fault *f)
 {
 	int err = 0;
+	pte_t *slot = pt_slot_alloc(f->mm, f->addr, &f->lock, &err);
 
-	f->slot = pt_slot_alloc(f->mm, f->addr, &f->lock, &err);
-	if (unlikely(!f->slot)) {
+	if (unlikely(!slot)) {
 		bool again = false;
 		enum fault_result r = err == -EEXIST ? fault_large(f, &again) : FAULT_OOM;
 
 		return again && r == FAULT_DONE ? handle(f) : r;
 	}
-	f->pte = READ_ONCE(*f->slot);
+	f->slot = slot;
+	f->pte = READ_ONCE(*slot);
 	if (pte_none(f->pte))
 		return vma_is_anonymous(f->vma) ? fault_anon_none(f) : fault_file_none(f);
 	if (pte_present(f->pte))
@@ -294,7 +294,7 @@ static bool access_allowed(const struct vma *v, unsigned int access)
 }
 
 /* The VMA for addr, a stack grown to it where that is what it takes. => mmap_lock held for reading in and out */
-static struct vma *find_or_grow(struct mm *mm, unsigned long addr) NO_THREAD_SAFETY
+static struct vma *find_or_grow(struct mm *mm, unsigned long addr) REQUIRES_SHARED(mm->mmap_lock)
 {
 	struct vma *v = vma_tree_find(&mm->vmas, addr);
 

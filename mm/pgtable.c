@@ -101,7 +101,7 @@ static inline pte_t *slot2_get(struct mm *mm, unsigned long addr)
 	return likely(slot2) ? slot2 : slot2_make(mm, addr);
 }
 
-pte_t *pt_slot2_alloc(struct mm *mm, unsigned long addr, struct spinlock **lock) NO_THREAD_SAFETY
+pte_t *pt_slot2_alloc(struct mm *mm, unsigned long addr, struct spinlock **lock)
 {
 	pte_t *slot2 = slot2_get(mm, addr);
 
@@ -134,7 +134,7 @@ pte_t *pt_slot_make(struct mm *mm, unsigned long addr, int *err)
 	return &pte_table(e)[pt_index(addr, 1)];
 }
 
-pte_t *pt_slot_alloc(struct mm *mm, unsigned long addr, struct spinlock **lock, int *err) NO_THREAD_SAFETY
+pte_t *pt_slot_alloc(struct mm *mm, unsigned long addr, struct spinlock **lock, int *err)
 {
 	pte_t *slot = pt_slot_make(mm, addr, err);
 
@@ -145,7 +145,7 @@ pte_t *pt_slot_alloc(struct mm *mm, unsigned long addr, struct spinlock **lock, 
 	return slot;
 }
 
-pte_t *pt_slot_find(struct mm *mm, unsigned long addr, struct spinlock **lock, u8 *level) NO_THREAD_SAFETY
+pte_t *pt_slot_find(struct mm *mm, unsigned long addr, struct spinlock **lock, u8 *level)
 {
 	pte_t *slot2 = slot2_find(mm, addr);
 	pte_t e;
@@ -173,7 +173,7 @@ pte_t *pt_slot_find(struct mm *mm, unsigned long addr, struct spinlock **lock, u
 
 /* ---- Ranges ---- */
 
-int pt_each_slot(struct mm *mm, unsigned long start, unsigned long end, pt_slot_fn *fn, void *arg) NO_THREAD_SAFETY
+int pt_each_slot(struct mm *mm, unsigned long start, unsigned long end, pt_slot_fn *fn, void *arg)
 {
 	int err = 0;
 

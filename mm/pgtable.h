@@ -204,13 +204,15 @@ int pt_move_entries(struct mm *mm, unsigned long start, unsigned long end, unsig
 /* The level-1 slot for addr with its table locked; missing tables are allocated.
  * => slot, *lock held; NULL with *err = -ENOMEM, or -EEXIST when a large leaf or marker of level 2 is in the way
  *    (pt_split_leaf() first). Caller unlocks with spin_unlock(*lock). */
-pte_t *pt_slot_alloc(struct mm *mm, unsigned long addr, struct spinlock **lock, int *err);
+pte_t *pt_slot_alloc(struct mm *mm, unsigned long addr, struct spinlock **lock, int *err)
+	TRY_ACQUIRES(true, **lock);
 /* As above without allocating. *level tells which level the slot is of (1, or 2: a large leaf or marker).
  * => NULL when there is no table */
-pte_t *pt_slot_find(struct mm *mm, unsigned long addr, struct spinlock **lock, u8 *level);
+pte_t *pt_slot_find(struct mm *mm, unsigned long addr, struct spinlock **lock, u8 *level)
+	TRY_ACQUIRES(true, **lock);
 /* The level-2 slot for addr, whatever stands there - none, table, leaf or marker - with its table locked; upper
  * tables are allocated. => NULL: -ENOMEM */
-pte_t *pt_slot2_alloc(struct mm *mm, unsigned long addr, struct spinlock **lock);
+pte_t *pt_slot2_alloc(struct mm *mm, unsigned long addr, struct spinlock **lock) TRY_ACQUIRES(true, **lock);
 /* Visit all level-1 slots of [start, end), none or not, tables allocated, large leaves and markers split: guard
  * install, populate. fn under the lock. => 0, -ENOMEM (what was done stays done), or fn's first non-zero */
 typedef int pt_slot_fn(pte_t *slot, unsigned long addr, void *arg);

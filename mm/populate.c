@@ -115,7 +115,7 @@ long mm_populate_locked(struct mm *mm, unsigned long start, unsigned long end)
 
 /* Copy within one page while mmap_lock (read) keeps fork from sharing the page under our hands.
  * => true: done; false: not mapped as needed */
-static bool copy_mapped(struct mm *mm, unsigned long addr, void *buf, size_t n, bool write) NO_THREAD_SAFETY
+static bool copy_mapped(struct mm *mm, unsigned long addr, void *buf, size_t n, bool write)
 {
 	struct spinlock *lock;
 	struct page *page;
