@@ -129,6 +129,7 @@ test(hostile_contexts)
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		struct sigaction sa = { .sa_flags = SA_SIGINFO };
+		int status;
 		pid_t pid;
 
 		sa.sa_sigaction = bad[i].change;
@@ -136,7 +137,8 @@ test(hostile_contexts)
 			check_ok(sigaction(SIGUSR1, &sa, NULL));
 			raise(SIGUSR1);
 		}
-		check_killed(pid, bad[i].sig);
+		/* QEMU's translator answers a stack outside the address space with #GP, processors with #SS. */
+		check_killed(pid, bad[i].sig == SIGBUS && on_quire() ? SIGSEGV : bad[i].sig);
 	}
 }
 
