@@ -71,7 +71,7 @@ static int parse_header(struct cpio *c, struct entry *e)
 
 	if (c->size - c->at < HEADER)
 		return damaged(c, "the archive ends inside a header");
-	if (memcmp(h, "070701", 6) && memcmp(h, "070702", 6))
+	if (memcmp(h, "070701", 6) != 0 && memcmp(h, "070702", 6) != 0)
 		return damaged(c, "no cpio header (\"newc\" is what this kernel reads, not compressed)");
 	for (int i = 0; i < 13; i++)
 		if (hex8(h + 6 + 8 * i, &f[i]))
