@@ -81,8 +81,6 @@ static int check_vma(const struct remap *r, const struct vma *v)
 		return -EPERM;
 	if (!r->old_len && !vma_test(v, VMA_SHARED))
 		return -EINVAL; /* old_len 0 makes a second view, which private memory cannot have */
-	if (!r->old_len && (!(r->flags & MREMAP_MAYMOVE)))
-		return -EINVAL;
 	if (r->new_len <= r->old_len)
 		return 0; /* shrinking may cross VMAs; a move that may not is refused where it is made */
 	if (r->old_len > v->end - r->addr)
@@ -280,7 +278,11 @@ static long move_part(struct remap *r, struct vma *v)
 
 static long shrink_in_place(struct remap *r)
 {
-	long err = vma_unmap(r->mm, r->addr + r->new_len, r->addr + r->old_len);
+	long err;
+
+	if (r->old_len > TASK_SIZE - r->addr)
+		return -EINVAL;
+	err = vma_unmap(r->mm, r->addr + r->new_len, r->addr + r->old_len);
 
 	return err ? err : (long)r->addr;
 }
@@ -331,6 +333,20 @@ static long move_single(struct remap *r)
 	return move_part(r, v);
 }
 
+/* All of them before the first moves: neighbours then share one anon_vma, and merge again where they may. */
+static int upgrade_range(struct mm *mm, unsigned long start, unsigned long end)
+{
+	struct vma *v;
+	int err = 0;
+
+	vma_tree_for_each_range(v, &mm->vmas, start, end) {
+		err = anon_vma_upgrade(v);
+		if (err)
+			break;
+	}
+	return err;
+}
+
 /* Several VMAs, each to the same distance. What is moved stays moved when a later one fails, as in Linux. */
 static long move_several(struct remap *r)
 {
@@ -342,6 +358,8 @@ static long move_several(struct remap *r)
 	if (range_sealed(mm, r->addr, end))
 		return -EPERM;
 	err = vma_unmap(mm, r->new_addr, r->new_addr + r->new_len);
+	if (!err)
+		err = upgrade_range(mm, r->addr, end);
 	if (err)
 		return err;
 	for (unsigned long at = r->addr; at < end && (v = vma_tree_find(&mm->vmas, at)) && v->start < end;) {
