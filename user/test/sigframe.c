@@ -129,7 +129,6 @@ test(hostile_contexts)
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		struct sigaction sa = { .sa_flags = SA_SIGINFO };
-		int status;
 		pid_t pid;
 
 		sa.sa_sigaction = bad[i].change;
