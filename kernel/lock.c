@@ -36,7 +36,6 @@
 
 static const char *const rank_name[RANK_COUNT] = {
 	[RANK_NONE] = "none",
-	[RANK_CRED_EXEC] = "exec",
 	[RANK_FILE_POS] = "file position",
 	[RANK_INODE_DIR] = "directory",
 	[RANK_INODE] = "inode",

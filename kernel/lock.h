@@ -24,7 +24,6 @@ struct task;
 enum lock_rank {
 	RANK_NONE,
 	/* sleeping */
-	RANK_CRED_EXEC,	  /* process-wide exec/exit serialisation */
 	RANK_FILE_POS,	  /* struct file position */
 	RANK_INODE_DIR,	  /* directory contents (parent before child through _nested) */
 	RANK_INODE,	  /* one inode's data and size */
@@ -66,6 +65,7 @@ enum lock_rank {
 #define RELEASES(...) __attribute__((release_capability(__VA_ARGS__)))
 #define RELEASES_SHARED(...) __attribute__((release_shared_capability(__VA_ARGS__)))
 #define TRY_ACQUIRES(...) __attribute__((try_acquire_capability(__VA_ARGS__)))
+#define TRY_ACQUIRES_SHARED(...) __attribute__((try_acquire_shared_capability(__VA_ARGS__)))
 #define REQUIRES(...) __attribute__((requires_capability(__VA_ARGS__)))
 #define REQUIRES_SHARED(...) __attribute__((requires_shared_capability(__VA_ARGS__)))
 #define GUARDED_BY(x) __attribute__((guarded_by(x)))
@@ -80,6 +80,7 @@ enum lock_rank {
 #define RELEASES(...)
 #define RELEASES_SHARED(...)
 #define TRY_ACQUIRES(...)
+#define TRY_ACQUIRES_SHARED(...)
 #define REQUIRES(...)
 #define REQUIRES_SHARED(...)
 #define GUARDED_BY(x)
@@ -194,21 +195,47 @@ struct CAPABILITY("rwlock") rwlock {
 };
 void rwlock_init(struct rwlock *l, enum lock_rank rank);
 void read_lock(struct rwlock *l) ACQUIRES_SHARED(*l);
-bool read_trylock(struct rwlock *l) TRY_ACQUIRES(true, *l);
+bool read_trylock(struct rwlock *l) TRY_ACQUIRES_SHARED(true, *l);
 void read_unlock(struct rwlock *l) RELEASES_SHARED(*l);
 void write_lock(struct rwlock *l) ACQUIRES(*l);
 void write_lock_nested(struct rwlock *l) ACQUIRES(*l); /* child mm under the parent's, in fork */
 int write_lock_killable(struct rwlock *l) TRY_ACQUIRES(false, *l);		/* 0 or -EINTR on a fatal signal */
 bool write_trylock(struct rwlock *l) TRY_ACQUIRES(true, *l);
 void write_unlock(struct rwlock *l) RELEASES(*l);
-void write_downgrade(struct rwlock *l); /* writer becomes a reader, never waits */
+void write_downgrade(struct rwlock *l) RELEASES(*l) ACQUIRES_SHARED(*l); /* writer becomes a reader, never waits */
 bool rwlock_is_write_held(struct rwlock *l); /* by current */
 bool rwlock_is_held(struct rwlock *l);	     /* by somebody, for reading or writing */
 
-#define assert_spin_held(l) debug_assert(spin_is_held(l))
-#define assert_mutex_held(m) debug_assert(mutex_is_held(m))
-#define assert_write_held(l) debug_assert(rwlock_is_write_held(l))
-#define assert_read_held(l) debug_assert(rwlock_is_held(l))
+/* An assertion tells the analysis too: after it the lock counts as held. */
+static inline void spin_known_held(struct spinlock *l) ASSERTS_HELD(*l)
+{
+	(void)l;
+}
+
+static inline void mutex_known_held(struct mutex *m) ASSERTS_HELD(*m)
+{
+	(void)m;
+}
+
+static inline void rwlock_known_held(struct rwlock *l) ASSERTS_HELD(*l)
+{
+	(void)l;
+}
+
+static inline void rwlock_known_shared(struct rwlock *l) ASSERTS_SHARED(*l)
+{
+	(void)l;
+}
+
+#define assert_held_(known, is_held, l)                                                            \
+	do {                                                                                       \
+		debug_assert(is_held(l));                                                          \
+		known(l);                                                                          \
+	} while (0)
+#define assert_spin_held(l) assert_held_(spin_known_held, spin_is_held, l)
+#define assert_mutex_held(m) assert_held_(mutex_known_held, mutex_is_held, m)
+#define assert_write_held(l) assert_held_(rwlock_known_held, rwlock_is_write_held, l)
+#define assert_read_held(l) assert_held_(rwlock_known_shared, rwlock_is_held, l)
 
 /* Nothing may be held: at a return to user mode, in schedule() for spinlocks. */
 void lock_assert_none_held(void);

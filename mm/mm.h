@@ -112,7 +112,7 @@ struct mmap_request {
 };
 long mm_mmap(struct mm *mm, const struct mmap_request *req);
 long mm_munmap(struct mm *mm, unsigned long addr, unsigned long len);
-long mm_mprotect(struct mm *mm, unsigned long addr, unsigned long len, unsigned int prot);
+long mm_mprotect(struct mm *mm, unsigned long addr, unsigned long len, unsigned long prot);
 long mm_brk(struct mm *mm, unsigned long brk); /* the new or, on failure, the old break */
 long mm_mremap(struct mm *mm, unsigned long addr, unsigned long old_len, unsigned long new_len, unsigned int flags,
 	       unsigned long new_addr);

@@ -158,9 +158,9 @@ static int extend_to_growing(struct mm *mm, unsigned long *start, unsigned int g
 	return 0;
 }
 
-long mm_mprotect(struct mm *mm, unsigned long addr, unsigned long len, unsigned int prot)
+long mm_mprotect(struct mm *mm, unsigned long addr, unsigned long len, unsigned long prot)
 {
-	unsigned int grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
+	unsigned long grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
 	unsigned long end;
 	struct tlb_batch tlb;
 	long err;

@@ -139,6 +139,7 @@ int vma_unmap(struct mm *mm, unsigned long start, unsigned long end)
 	struct vma *v = vma_tree_find(&mm->vmas, start);
 
 	assert_write_held(&mm->mmap_lock);
+	assert(start <= end && end <= TASK_SIZE); /* beyond lie the kernel's own tables */
 	if (!v || v->start >= end)
 		return 0;
 	if (range_sealed(mm, start, end))

@@ -146,12 +146,11 @@ static bool special(const struct vma *v)
 	return vma_test(v, VMA_DONTEXPAND);
 }
 
-/* Everything but identity and anonymous offsets. */
-static enum vma_merge_reason merge_attributes(const struct vma *a, const struct vma *b)
+enum vma_merge_reason vma_merge_attributes(const struct vma *a, const struct vma *b, bool flags)
 {
 	if (!a || !b || a->end != b->start)
 		return MERGE_NO_NEIGHBOUR;
-	if (!vma_flags_equal(&a->flags, &b->flags))
+	if (flags && !vma_flags_equal(&a->flags, &b->flags))
 		return MERGE_NO_FLAGS;
 	if (a->file != b->file)
 		return MERGE_NO_FILE;
@@ -182,14 +181,9 @@ static enum vma_merge_reason merge_identity(const struct vma *a, const struct vm
 	return MERGE_NO_IDENTITY;
 }
 
-bool vma_alike(const struct vma *a, const struct vma *b)
-{
-	return merge_attributes(a, b) == MERGE_OK;
-}
-
 enum vma_merge_reason vma_merge_verdict(const struct vma *a, const struct vma *b)
 {
-	enum vma_merge_reason r = merge_attributes(a, b);
+	enum vma_merge_reason r = vma_merge_attributes(a, b, true);
 
 	return r == MERGE_OK ? merge_identity(a, b) : r;
 }

@@ -31,8 +31,8 @@ static inline bool merge_allowed(enum vma_merge_reason r)
 
 /* May a (lower) and b, which begins where a ends, become one? Either may be NULL or not be in the tree (a proposal). */
 enum vma_merge_reason vma_merge_verdict(const struct vma *a, const struct vma *b);
-/* As the verdict, identity apart. */
-bool vma_alike(const struct vma *a, const struct vma *b);
+/* As the verdict, identity apart; and flags apart unless asked for. */
+enum vma_merge_reason vma_merge_attributes(const struct vma *a, const struct vma *b, bool flags);
 
 struct vma *vma_alloc(struct mm *mm); /* cleared, not linked; NULL when memory is short */
 void vma_free(struct vma *v);	      /* file reference and memory; unlinked before */
