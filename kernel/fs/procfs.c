@@ -81,6 +81,15 @@ static const struct file_ops *ops_of(const struct proc_entry *e)
 	return e->fops ? e->fops : e->show || e->next ? &proc_text_fops : NULL;
 }
 
+static u32 count_directories(const struct proc_entry *e)
+{
+	u32 n = 0;
+
+	for (unsigned int i = 0; i < e->nr; i++)
+		n += S_ISDIR(e->table[i].mode);
+	return n;
+}
+
 static struct inode *make_inode(struct super *s, const struct proc_entry *e, struct process *p, struct task *t, u64 number)
 {
 	struct proc_node *n = node_create(e, p, t, number);
@@ -94,6 +103,7 @@ static struct inode *make_inode(struct super *s, const struct proc_entry *e, str
 	inode->private = n;
 	inode->ops = e->ops ? e->ops : &plain_ops;
 	inode->fops = ops_of(e);
+	inode->nlink += count_directories(e);
 	set_owner(inode, p);
 	return inode;
 }
