@@ -635,6 +635,15 @@ int anon_vma_upgrade(struct vma *v)
 	return err;
 }
 
+int anon_vma_upgrade_with_neighbours(struct vma *v)
+{
+	struct vma *prev = vma_tree_prev(&v->mm->vmas, v->start), *next = vma_tree_next(&v->mm->vmas, v);
+	bool one_of_several = (prev && vma_has_anon_identity(prev) && continues(prev, v)) ||
+			      (next && vma_has_anon_identity(next) && continues(v, next));
+
+	return one_of_several ? anon_vma_upgrade(v) : 0;
+}
+
 int anon_vma_fork(struct vma *dst, struct vma *src)
 {
 	struct anon_vma *av;

@@ -194,6 +194,10 @@ int anon_vma_own(struct vma *v);
 /* LAZY -> REGULAR with all folios renamed; other states stay. => mmap_lock for writing; 0 or -ENOMEM */
 int anon_vma_upgrade(struct vma *v);
 
+/* The same for a VMA that fork itself does not upgrade, if a neighbour continues it: the two go on with one identity, and
+ * merge when their flags are the same again. => as above */
+int anon_vma_upgrade_with_neighbours(struct vma *v);
+
 /* Renaming many folios of one VMA from its mm's lazy root to its anon_vma (dup_anon_rmap of the seed).
  * => VMA REGULAR, rmap_lock for writing, table locked. anon_rename_folio: false: the folio is locked by another; let
  *    go of everything, wait, and go on from that entry (A4). anon_rename_done: => no lock but mmap_lock */

@@ -185,7 +185,9 @@ static int fork_vma(struct mm *child, struct vma *src, unsigned long *pages)
 	int err;
 
 	if (vma_test(src, VMA_DONTCOPY))
-		return 0;
+		return anon_vma_upgrade_with_neighbours(src);
+	if (vma_test(src, VMA_WIPEONFORK) && anon_vma_upgrade_with_neighbours(src))
+		return -ENOMEM;
 	if (charge && account_commit(child, charge))
 		return -ENOMEM;
 	if (vma_anon_state(src) == ANON_LAZY && !vma_test(src, VMA_WIPEONFORK)) {
