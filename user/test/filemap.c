@@ -351,3 +351,69 @@ test(faults_race_truncation)
 	for (int i = 0; i < 16; i++)
 		check_eq(byte_of(race.fd, i * PAGE), 'A' + i);
 }
+
+/* Map, move, split and unmap pieces of the file in an arena of one's own, touching them as the kernel does. */
+static void *mapper(void *arg)
+{
+	unsigned int seed = (uintptr_t)arg;
+	size_t base = 64 * (uintptr_t)arg;
+	int zero = open("/dev/zero", O_RDONLY);
+
+	for (int i = 0; !race.stop; i++) {
+		size_t a, b, n;
+
+		seed = seed * 1103515245 + 12345;
+		a = seed >> 8 & 15;
+		b = seed >> 12 & 15;
+		n = (seed >> 16 & 7) + 1;
+		if (i % 4 == 0)
+			sys_mmap(at(base + a), n * PAGE, RW, (seed >> 24 & 1 ? MAP_SHARED : MAP_PRIVATE) | MAP_FIXED,
+				 race.fd, (seed >> 20 & 7) * PAGE);
+		else if (i % 4 == 1)
+			sys_mremap(at(base + a), PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, at(base + 32 + b));
+		else if (i % 4 == 2)
+			sys_mprotect(at(base + a), PAGE, PROT_READ);
+		else if (i % 32 == 3)
+			sys_munmap(at(base), 64 * PAGE);
+		if (read(zero, at(base + b), 16) < 0 && errno != EFAULT)
+			return (void *)1;
+		if (read(zero, at(base + 32 + b), 16) < 0 && errno != EFAULT)
+			return (void *)1;
+	}
+	close(zero);
+	return NULL;
+}
+
+slow_test(everything_races_truncation, 200)
+{
+	pthread_t t[3];
+	pid_t pid;
+
+	race.fd = temp_file(16 * PAGE);
+	race.stop = 0;
+	for (int i = 0; i < 3; i++)
+		check_eq(pthread_create(&t[i], NULL, mapper, (void *)(uintptr_t)(i + 1)), 0);
+	for (int i = 0; i < 200; i++) {
+		check_ok(ftruncate(race.fd, i % 16 * PAGE));
+		check_ok(ftruncate(race.fd, 16 * PAGE));
+		if (i % 8)
+			continue;
+		child(pid) {
+			check_ok(ftruncate(race.fd, 3 * PAGE));
+		}
+		check_exit(pid, 0);
+	}
+	race.stop = 1;
+	for (int i = 0; i < 3; i++) {
+		void *bad;
+
+		pthread_join(t[i], &bad);
+		check(!bad);
+	}
+	if (on_quire()) {
+		const char *broken = ktap_mm_check();
+
+		if (broken)
+			fail("%s", broken);
+	}
+}
