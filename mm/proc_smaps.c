@@ -27,6 +27,7 @@ struct smaps {
 	unsigned long rss, shared_clean, shared_dirty, private_clean, private_dirty; /* bytes */
 	unsigned long referenced, anonymous, lazyfree, anon_huge;
 	u64 pss, pss_dirty, pss_anon, pss_file, pss_shmem, pss_locked; /* bytes << PSS_SHIFT */
+	bool guards; /* there are markers */
 };
 
 static void account_pss(struct smaps *m, const struct folio *f, u64 pss, bool dirty, bool locked)
@@ -80,9 +81,12 @@ static void account_vma(struct smaps *m, const struct vma *v)
 {
 	struct pt_iter it;
 
-	pt_for_each(&it, v->mm, v->start, v->end)
+	pt_for_each(&it, v->mm, v->start, v->end) {
 		if (pte_present(it.pte))
 			account_entry(m, v, it.pte, PT_LEVEL_SIZE(it.level));
+		else if (pte_is_guard(it.pte))
+			m->guards = true;
+	}
 }
 
 static void put_bytes(struct seq *s, const char *key, unsigned long bytes)
@@ -123,24 +127,26 @@ static void put_common(struct seq *s, const struct smaps *m, bool rollup)
 	put_pss(s, "Locked:", m->pss_locked);
 }
 
-/* In the order of Linux's flag bits. */
+/* In the order of Linux's flag bits. "gu", may have guards, is no flag here. */
+#define FLAG_GUARDS VMA_FLAG_COUNT
 static const struct {
 	enum vma_flag bit;
 	char code[3];
 } flag_codes[] = {
 	{ VMA_READ, "rd" },	  { VMA_WRITE, "wr" },	    { VMA_EXEC, "ex" },	      { VMA_SHARED, "sh" },
 	{ VMA_MAYREAD, "mr" },	  { VMA_MAYWRITE, "mw" },   { VMA_MAYEXEC, "me" },    { VMA_MAYSHARE, "ms" },
-	{ VMA_GROWSDOWN, "gd" },  { VMA_LOCKED, "lo" },	    { VMA_SEQ_READ, "sr" },   { VMA_RAND_READ, "rr" },
+	{ VMA_GROWSDOWN, "gd" },  { FLAG_GUARDS, "gu" },    { VMA_LOCKED, "lo" },     { VMA_SEQ_READ, "sr" },
+	{ VMA_RAND_READ, "rr" },
 	{ VMA_DONTCOPY, "dc" },	  { VMA_DONTEXPAND, "de" }, { VMA_LOCKONFAULT, "lf" }, { VMA_ACCOUNT, "ac" },
 	{ VMA_NORESERVE, "nr" },  { VMA_WIPEONFORK, "wf" }, { VMA_DONTDUMP, "dd" },   { VMA_SOFTDIRTY, "sd" },
 	{ VMA_HUGEPAGE, "hg" },	  { VMA_NOHUGEPAGE, "nh" }, { VMA_MERGEABLE, "mg" },  { VMA_SEALED, "sl" },
 };
 
-static void put_vmflags(struct seq *s, const struct vma *v)
+static void put_vmflags(struct seq *s, const struct vma *v, bool guards)
 {
 	seq_puts(s, "VmFlags: ");
 	for (unsigned int i = 0; i < ARRAY_SIZE(flag_codes); i++)
-		if (vma_test(v, flag_codes[i].bit))
+		if (flag_codes[i].bit == FLAG_GUARDS ? guards : vma_test(v, flag_codes[i].bit))
 			seq_printf(s, "%s ", flag_codes[i].code);
 	seq_putc(s, '\n');
 }
@@ -158,7 +164,7 @@ static int show_smap(struct seq *s, struct vma *v)
 	put_bytes(s, "MMUPageSize:", PAGE_SIZE);
 	put_common(s, &m, false);
 	seq_printf(s, "%-16s%8u\n", "THPeligible:", 0);
-	put_vmflags(s, v);
+	put_vmflags(s, v, m.guards || vma_anon_state(v) == ANON_UNFAULTED);
 	return 0;
 }
 
