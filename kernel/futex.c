@@ -81,7 +81,7 @@ static int shared_key(struct mm *mm, unsigned long addr, struct futex_key *k)
 	v = vma_tree_find(&mm->vmas, addr);
 	if (!v || v->start > addr) {
 		err = -EFAULT;
-	} else if (v->file && vma_test(v, VMA_SHARED)) {
+	} else if (v->file && vma_test(v, VMA_MAYSHARE)) {
 		k->file = v->file;
 		file_get(k->file);
 		k->object = file_mapping(v->file);

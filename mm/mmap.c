@@ -202,9 +202,11 @@ static void request_to_flags(struct mm *mm, const struct mmap_request *req, vma_
 	vma_flags_set(f, VMA_MAYREAD);
 	set_if(f, !shared || !req->file || file_writable(req->file), VMA_MAYWRITE);
 	set_if(f, !req->file || !file_noexec(req->file), VMA_MAYEXEC);
-	set_if(f, shared, VMA_SHARED);
+	/* What can never be written through is not shared in Linux's sense: VMA_SHARED is about writes. */
+	set_if(f, shared && (!req->file || file_writable(req->file)), VMA_SHARED);
 	set_if(f, shared, VMA_MAYSHARE);
 	set_if(f, req->flags & MAP_GROWSDOWN, VMA_GROWSDOWN);
+	set_if(f, req->flags & MAP_STACK, VMA_NOHUGEPAGE); /* a large page of stack would be mostly waste */
 	set_if(f, locked, VMA_LOCKED);
 	set_if(f, locked && !(req->flags & MAP_LOCKED) && mm->lock_future_onfault, VMA_LOCKONFAULT);
 	set_if(f, noreserve, VMA_NORESERVE);

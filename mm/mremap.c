@@ -79,7 +79,7 @@ static int check_vma(const struct remap *r, const struct vma *v)
 
 	if (vma_test(v, VMA_SEALED))
 		return -EPERM;
-	if (!r->old_len && !vma_test(v, VMA_SHARED))
+	if (!r->old_len && !vma_test(v, VMA_MAYSHARE))
 		return -EINVAL; /* old_len 0 makes a second view, which private memory cannot have */
 	if (r->new_len <= r->old_len)
 		return 0; /* shrinking may cross VMAs; a move that may not is refused where it is made */
