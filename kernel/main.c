@@ -17,6 +17,7 @@
 #include "kernel/printk.h"
 #include "kernel/task.h"
 #include "kernel/timer.h"
+#include "kernel/uapi/errno.h"
 #include "mm/buddy.h"
 #include "mm/mm.h"
 #include <arch/cpu.h>
@@ -37,8 +38,19 @@ static void load_initrd(void)
 	if (!size)
 		panic("no initrd: there is no init to start; give the loader one (qemu -initrd FILE, GRUB module2)");
 	err = initrd_unpack(phys_to_virt(boot_info.initrd_start), size);
+	if (err == -ENOMEM)
+		panic("too little memory to unpack the initrd of %lu MiB; give the machine more (qemu -m)", size >> 20);
 	if (err)
 		panic("the initrd could not be unpacked (error %d)", -err);
+}
+
+/* Its files have been copied: the archive's own memory, whole pages of it, is free from now on. */
+static void free_initrd(void)
+{
+	u64 first = DIV_ROUND_UP(boot_info.initrd_start, PAGE_SIZE), end = boot_info.initrd_end >> PAGE_SHIFT;
+
+	if (first < end)
+		buddy_add(first, end - first);
 }
 
 /* Pid 1's way to its program: everything that may sleep happens here, not in the boot context, which is an idle task. */
@@ -46,6 +58,7 @@ static void first_work(struct regs *r)
 {
 	tty_init();
 	load_initrd();
+	free_initrd();
 	if (files_init_console())
 		panic("/dev/console could not be opened for init");
 	exec_init_program(r);
