@@ -203,6 +203,8 @@ static int clone_check(const struct clone_request *req)
 		return -EINVAL;
 	if ((flags & CLONE_PIDFD) && (flags & (CLONE_DETACHED | CLONE_THREAD)))
 		return -EINVAL;
+	if ((flags & CLONE_SETTLS) && req->tls >= TASK_SIZE) /* loading a non-canonical base faults in the kernel */
+		return -EPERM;
 	return 0;
 }
 
