@@ -145,3 +145,10 @@ long sys_personality(unsigned int persona)
 		p->personality = persona;
 	return old;
 }
+
+/* Restartable sequences are not there. glibc asks at every start and does without: not worth a line in the log. */
+long sys_rseq(void __user *area, u32 len, int flags, u32 signature)
+{
+	(void)area, (void)len, (void)flags, (void)signature;
+	return -ENOSYS;
+}

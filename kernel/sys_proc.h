@@ -60,6 +60,7 @@ long sys_getsid(int pid);
 /* prctl.c limits.c uts.c */
 long sys_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
 long sys_arch_prctl(int option, unsigned long addr);
+long sys_rseq(void __user *area, u32 len, int flags, u32 signature);
 long sys_personality(unsigned int persona);
 long sys_getrlimit(unsigned int which, struct rlimit __user *r);
 long sys_setrlimit(unsigned int which, const struct rlimit __user *r);

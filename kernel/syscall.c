@@ -55,6 +55,10 @@ void syscall_dispatch(struct regs *r)
 	syscall_fn *fn = nr < ARRAY_SIZE(table) ? table[nr] : NULL;
 
 	r->rax = (u64)(likely(fn) ? fn(r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9) : no_such_call(nr));
+	/* Restart codes never reach the program: deliver() turns them into something else, also when another thread has
+	 * taken the signal meanwhile. */
+	if (unlikely(r->rax + ERESTART_RESTARTBLOCK <= ERESTART_RESTARTBLOCK - ERESTARTSYS))
+		current->sig_check = true;
 	if (IS_ENABLED(CONFIG_DEBUG))
 		lock_assert_none_held();
 }
