@@ -175,6 +175,8 @@ static int check_file_type(const struct mmap_request *req, unsigned long len)
 	case MAP_SHARED:
 		if ((req->prot & PROT_WRITE) && !file_writable(req->file))
 			return -EACCES;
+		if ((req->prot & PROT_WRITE) && !file_map_writable(req->file))
+			return -EPERM;
 		/* fallthrough */
 	case MAP_PRIVATE:
 		break;
@@ -200,10 +202,10 @@ static void request_to_flags(struct mm *mm, const struct mmap_request *req, vma_
 	*f = (vma_flags_t){};
 	prot_to_flags(f, req->prot);
 	vma_flags_set(f, VMA_MAYREAD);
-	set_if(f, !shared || !req->file || file_writable(req->file), VMA_MAYWRITE);
+	set_if(f, !shared || !req->file || file_map_writable(req->file), VMA_MAYWRITE);
 	set_if(f, !req->file || !file_noexec(req->file), VMA_MAYEXEC);
 	/* What can never be written through is not shared in Linux's sense: VMA_SHARED is about writes. */
-	set_if(f, shared && (!req->file || file_writable(req->file)), VMA_SHARED);
+	set_if(f, shared && (!req->file || file_map_writable(req->file)), VMA_SHARED);
 	set_if(f, shared, VMA_MAYSHARE);
 	set_if(f, req->flags & MAP_GROWSDOWN, VMA_GROWSDOWN);
 	set_if(f, req->flags & MAP_STACK, VMA_NOHUGEPAGE); /* a large page of stack would be mostly waste */

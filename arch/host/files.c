@@ -117,6 +117,11 @@ bool file_writable(const struct file *f)
 	return container_of(f, const struct host_file, file)->writable;
 }
 
+bool file_map_writable(const struct file *f)
+{
+	return file_writable(f);
+}
+
 bool file_noexec(const struct file *f)
 {
 	(void)f;

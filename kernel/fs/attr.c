@@ -9,8 +9,10 @@
 #include "kernel/fs/sys_fs.h"
 #include "kernel/fs/vfs.h"
 
+#include "kernel/signal.h"
 #include "kernel/syscall.h"
 #include "kernel/proc.h"
+#include "kernel/uapi/resource.h"
 #include "mm/slab.h"
 #include <arch/uaccess.h>
 
@@ -281,19 +283,25 @@ long sys_utime(const char __user *path, const long __user *times)
 
 /* ---- Size ---- */
 
+/* RLIMIT_FSIZE: a size beyond it is refused, with SIGXFSZ. */
+static bool may_resize(u64 from, u64 to)
+{
+	if (to <= from || to <= rlimit_cur(RLIMIT_FSIZE))
+		return true;
+	signal_send_self(SIGXFSZ);
+	return false;
+}
+
 int vfs_truncate(struct inode *inode, u64 size)
 {
 	int err = 0;
-	s64 room;
 
 	mutex_lock(&inode->lock);
 	if (((inode->seals & F_SEAL_SHRINK) && size < inode->mapping->size) ||
 	    ((inode->seals & F_SEAL_GROW) && size > inode->mapping->size)) {
 		err = -EPERM;
-	} else if (size > inode->mapping->size) {
-		room = write_limit(inode->mapping->size, size - inode->mapping->size);
-		if (room < 0 || (u64)room < size - inode->mapping->size)
-			err = -EFBIG;
+	} else if (!may_resize(inode->mapping->size, size)) {
+		err = -EFBIG;
 	}
 	if (!err) {
 		mapping_truncate(inode->mapping, size);
@@ -317,7 +325,8 @@ static int truncate_dentry(struct dentry *d, u64 size)
 		err = inode_claim_write(inode);
 	if (err)
 		return err;
-	err = inode->super->dynamic ? -EPERM : vfs_truncate(inode, size);
+	if (!inode->super->dynamic) /* what is made while it is read has no length to change */
+		err = vfs_truncate(inode, size);
 	inode_disclaim_write(inode);
 	return err;
 }
@@ -413,6 +422,8 @@ static int allocate(struct inode *inode, int mode, u64 pos, u64 len)
 		return -EPERM;
 	if (grow && (inode->seals & F_SEAL_GROW))
 		return -EPERM;
+	if (grow && !may_resize(m->size, pos + len))
+		return -EFBIG;
 	if (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
 		punch(m, pos, len);
 	if (mode & FALLOC_FL_PUNCH_HOLE)

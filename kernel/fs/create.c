@@ -68,16 +68,19 @@ static int may_create(struct walk *w, bool directory)
 	return inode_permission(dir->inode, MAY_WRITE | MAY_EXEC);
 }
 
-/* In a directory whose entries are made on demand nothing can be created. */
-static int refuse_dynamic(struct walk *w)
+/* In /proc and /sys nothing can be made or removed: what the attempt gets depends on what is there.
+ * => 0: an ordinary directory; -ENOENT, -EEXIST, -EPERM (nothing there, but names could be) */
+static int refuse_dynamic(struct walk *w, bool *directory)
 {
+	struct inode *dir = w->at->inode;
 	struct dentry *d;
 
-	if (!w->at->inode->ops || !w->at->inode->ops->lookup)
-		return w->at->inode->super->dynamic ? -EPERM : 0;
+	if (!dir->super->dynamic)
+		return 0;
 	d = dentry_lookup(w->at, w->last, w->last_len);
 	if (IS_ERR(d))
-		return PTR_ERR(d);
+		return dir->ops->lookup ? PTR_ERR(d) : -EPERM;
+	*directory = dentry_is_dir(d);
 	dentry_put(d);
 	return -EEXIST;
 }
@@ -87,10 +90,11 @@ static int begin_create(struct walk *w, int dfd, const char *path, bool director
 	TRY_ACQUIRES(false, w->at->inode->lock)
 {
 	int err = walk_parent(w, dfd, path);
+	bool is_dir;
 
 	if (err)
 		return err;
-	err = w->last_type != LAST_NORMAL ? -EEXIST : refuse_dynamic(w);
+	err = w->last_type != LAST_NORMAL ? -EEXIST : refuse_dynamic(w, &is_dir);
 	if (err) {
 		walk_end(w);
 		return err;
@@ -110,6 +114,12 @@ static void end_create(struct walk *w) RELEASES(w->at->inode->lock)
 	walk_end(w);
 }
 
+/* Device nodes are root's to make. */
+static int may_make(u32 mode)
+{
+	return (S_ISCHR(mode) || S_ISBLK(mode)) && !capable(CAP_MKNOD) ? -EPERM : 0;
+}
+
 /* target: of a symbolic link */
 static long create_user(int dfd, const char __user *path, u32 mode, u32 rdev, const char *target)
 {
@@ -121,7 +131,9 @@ static long create_user(int dfd, const char __user *path, u32 mode, u32 rdev, co
 		return err;
 	err = begin_create(&w, dfd, name.text, S_ISDIR(mode));
 	if (!err) {
-		err = vfs_create(w.at, w.last, w.last_len, mode, rdev, target, NULL);
+		err = may_make(mode);
+		if (!err)
+			err = vfs_create(w.at, w.last, w.last_len, mode, rdev, target, NULL);
 		end_create(&w);
 	}
 	pathname_put(&name);
@@ -147,12 +159,9 @@ long sys_mknodat(int dfd, const char __user *path, u32 mode, unsigned int dev)
 	case 0:
 		mode |= S_IFREG;
 		break;
+	case S_IFREG:
 	case S_IFCHR:
 	case S_IFBLK:
-		if (!capable(CAP_MKNOD))
-			return -EPERM;
-		break;
-	case S_IFREG:
 	case S_IFIFO:
 	case S_IFSOCK:
 		break;
@@ -317,14 +326,17 @@ static int remove_locked(struct walk *w, struct dentry *victim, bool directory)
 
 static int refuse_remove(struct walk *w, bool directory)
 {
+	bool is_dir;
 	int err;
 
 	if (directory && w->last_type != LAST_NORMAL)
 		return w->last_type == LAST_DOTDOT ? -ENOTEMPTY : w->last_type == LAST_DOT ? -EINVAL : -EBUSY;
 	if (w->last_type != LAST_NORMAL)
 		return -EISDIR;
-	err = w->last_len > NAME_MAX ? -ENAMETOOLONG : refuse_dynamic(w);
-	return err == -EEXIST ? -EPERM : err;
+	err = w->last_len > NAME_MAX ? -ENAMETOOLONG : refuse_dynamic(w, &is_dir);
+	if (err != -EEXIST)
+		return err == -EPERM ? -ENOENT : err;
+	return is_dir == directory ? -EPERM : directory ? -ENOTDIR : -EISDIR;
 }
 
 static int remove_path(int dfd, const char *path, bool directory)

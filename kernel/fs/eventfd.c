@@ -94,7 +94,7 @@ static unsigned int eventfd_poll(struct file *f, struct poll_table *pt)
 
 	poll_wait(&e->wait, pt);
 	count = READ_ONCE(e->count);
-	return (count ? POLLIN | POLLRDNORM : 0) | (count < COUNT_MAX ? POLLOUT | POLLWRNORM : 0);
+	return (count ? POLLIN : 0) | (count < COUNT_MAX ? POLLOUT : 0);
 }
 
 static void eventfd_release(struct file *f)
@@ -103,7 +103,8 @@ static void eventfd_release(struct file *f)
 }
 
 static const struct file_ops eventfd_ops = {
-	.read = eventfd_read, .write = eventfd_write, .poll = eventfd_poll, .release = eventfd_release,
+	.read = eventfd_read, .write = eventfd_write, .lseek = noop_lseek, .poll = eventfd_poll,
+	.release = eventfd_release,
 };
 
 long sys_eventfd2(unsigned int count, int flags)

@@ -12,6 +12,7 @@
 #include "kernel/task.h"
 #include "kernel/uapi/ioctl.h"
 #include "kernel/uapi/mman.h"
+#include "kernel/uapi/statfs.h"
 #include "mm/slab.h"
 #include <arch/uaccess.h>
 
@@ -33,9 +34,14 @@ static long set_flags(struct file *f, u32 flags)
 
 /* ---- Seals ---- */
 
+/* Files of a tmpfs can have seals as well, and one they are born with: no more of them. */
 static long get_seals(const struct file *f)
 {
-	return f->inode->mapping && f->inode->mapping->shmem ? (long)f->inode->seals : -EINVAL;
+	if (!S_ISREG(f->inode->mode) || !f->inode->mapping)
+		return -EINVAL;
+	if (f->inode->mapping->shmem)
+		return (long)f->inode->seals;
+	return f->inode->super->magic == TMPFS_MAGIC ? F_SEAL_SEAL : -EINVAL;
 }
 
 static long add_seals(struct file *f, u32 seals)
@@ -47,6 +53,8 @@ static long add_seals(struct file *f, u32 seals)
 		return -EPERM;
 	if (seals & ~F_ALL_SEALS || get_seals(f) < 0)
 		return -EINVAL;
+	if (get_seals(f) & F_SEAL_SEAL)
+		return -EPERM;
 	mutex_lock(&inode->lock);
 	if (inode->seals & F_SEAL_SEAL)
 		err = -EPERM;

@@ -62,6 +62,11 @@ bool file_writable(const struct file *f)
 	return !(f->flags & O_PATH) && (mode == O_WRONLY || mode == O_RDWR);
 }
 
+bool file_map_writable(const struct file *f)
+{
+	return file_writable(f) && !(f->inode->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE));
+}
+
 /* ---- Writers against executions ---- */
 
 /* => 0 or -ETXTBSY */

@@ -64,6 +64,7 @@ u64 file_ino(struct file *f);
 u32 file_dev(struct file *f); /* (major << 8) | minor */
 bool file_readable(const struct file *f);
 bool file_writable(const struct file *f);
+bool file_map_writable(const struct file *f); /* may a shared mapping write? Not where a memfd is sealed */
 bool file_noexec(const struct file *f);
 
 /* Descriptors of current. => a reference is taken; NULL: EBADF (also for O_PATH descriptors) */

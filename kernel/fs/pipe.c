@@ -1,21 +1,21 @@
 /*
- * Pipes and FIFOs: a ring of pages.
+ * Pipes and FIFOs: a ring of slots, each at most a page of bytes.
  *
- *	tail                 head              byte i lies in pages[i / 4096 % nr_pages]
- *	  |########|########|###                pages exist only where bytes are, and one ahead
+ *	tail              head         slot: page, and where in it bytes are: [off, off + len)
+ *	  |..##|####|####|##  |
  *
- *	P1  head - tail <= capacity
- *	P2  a write of at most PIPE_BUF bytes goes in as a whole or waits
+ *	P1  head - tail <= nr; a slot in [tail, head) has a page and len > 0, others have none
+ *	P2  a write of at most PIPE_BUF bytes lands in one slot, as a whole, or waits
  *	P3  readers and writers count open files; the last of either kind wakes the other side
  *
- * When the ring runs empty it starts again at the front of the page it was in, so a small pipe's traffic stays
- * inside one page and allocates nothing.
+ * A write first fills up the last slot, if what is left over from its whole pages fits there, and then takes slots of
+ * its own, as on Linux; so a pipe of 16 slots may be full with fewer than 64 KiB in it. One page is kept as a spare:
+ * a pipe that runs empty again and again allocates nothing.
  *
  * pipe->lock is held while user memory is copied, as writes must not mix. poll looks at head and tail without it.
  * A FIFO's pipe exists while somebody has it open; inode->lock protects its birth and death.
  *
- * Linux differs: buffers are page references that splice can pass on; a write that does not fit into the last page
- * starts another, so a pipe may be full with fewer than `capacity` bytes.
+ * Linux differs: slots can hold pages of others, which splice passes on, and packets (O_DIRECT).
  */
 #include "kernel/fs/sys_fs.h"
 #include "kernel/fs/vfs.h"
@@ -31,20 +31,25 @@
 #include "mm/slab.h"
 #include <arch/uaccess.h>
 
-#define PIPE_BUF PAGE_SIZE
-#define PIPE_CAPACITY (16 * PAGE_SIZE) /* Linux's default */
-#define PIPE_CAPACITY_MAX (1UL << 20)  /* fs.pipe-max-size */
-#define PIPE_CAPACITY_LIMIT (1UL << 31)
+#define PIPE_SLOTS 16U			    /* Linux's default: 64 KiB */
+#define PIPE_SLOTS_MAX ((1U << 20) / PAGE_SIZE) /* fs.pipe-max-size */
+#define PIPE_BYTES_LIMIT (1UL << 31)
+
+struct slot {
+	char *page;
+	u32 off, len;
+};
 
 struct pipe {
 	struct mutex lock;
 	struct waitq read_wait, write_wait;
-	u64 head, tail;
-	size_t capacity; /* a power of two */
-	char **pages;	 /* capacity / PAGE_SIZE */
-	unsigned int readers, writers, files; /* files: inode->lock */
+	u32 head, tail; /* run on; the place is modulo nr */
+	u32 nr;		/* a power of two */
+	struct slot *slots;
+	char *spare;
+	unsigned int readers, writers, files;	 /* files: inode->lock */
 	unsigned int reader_opens, writer_opens; /* ever: for those who wait in open */
-	char *first_pages[PIPE_CAPACITY / PAGE_SIZE];
+	struct slot first_slots[PIPE_SLOTS];
 };
 
 static struct kmem_cache *pipe_cache;
@@ -56,92 +61,103 @@ void pipe_boot(void)
 
 /* ---- The ring ---- */
 
-static inline size_t pipe_used(const struct pipe *p)
+static inline bool pipe_empty(const struct pipe *p)
 {
-	return READ_ONCE(p->head) - READ_ONCE(p->tail);
+	return READ_ONCE(p->head) == READ_ONCE(p->tail);
 }
 
-static inline size_t pipe_room(const struct pipe *p)
+static inline bool pipe_full(const struct pipe *p)
 {
-	return p->capacity - pipe_used(p);
+	return READ_ONCE(p->head) - READ_ONCE(p->tail) >= p->nr;
 }
 
-static inline char **page_at(struct pipe *p, u64 pos)
+static inline struct slot *slot_at(struct pipe *p, u32 i)
 {
-	return &p->pages[(pos & (p->capacity - 1)) / PAGE_SIZE];
+	return &p->slots[i & (p->nr - 1)];
 }
 
-static char *page_new(void)
+static size_t pipe_bytes(struct pipe *p)
 {
-	struct page *page = page_alloc(0, PAGE_KERNEL, GFP_KERNEL);
+	size_t n = 0;
 
-	return page ? page_to_virt(page) : NULL;
+	for (u32 i = p->tail; i != p->head; i++)
+		n += slot_at(p, i)->len;
+	return n;
 }
 
-static void page_drop(char **page)
+static char *page_get(struct pipe *p)
 {
-	if (*page)
-		page_free(virt_to_page(*page), 0);
-	*page = NULL;
+	char *page = p->spare;
+	struct page *new;
+
+	if (page) {
+		p->spare = NULL;
+		return page;
+	}
+	new = page_alloc(0, PAGE_KERNEL, GFP_KERNEL);
+	return new ? page_to_virt(new) : NULL;
 }
 
-/* Empty: go on at the front of the current page. */
-static void rewind(struct pipe *p)
+static void page_give_back(struct pipe *p, char *page)
 {
-	char **page = page_at(p, p->tail), *spare;
-
-	if (p->tail % PAGE_SIZE == 0 && !*page) /* ended exactly with a page: keep that one */
-		page = page_at(p, p->tail - 1);
-	spare = *page;
-	*page = NULL;
-	if (p->pages[0])
-		page_drop(&p->pages[0]);
-	p->pages[0] = spare;
-	WRITE_ONCE(p->tail, 0);
-	WRITE_ONCE(p->head, 0);
+	if (!p->spare)
+		p->spare = page;
+	else
+		page_free(virt_to_page(page), 0);
 }
 
-/* => bytes moved out; 0 with resid left: -EFAULT is the caller's word for it */
+/* => bytes moved out */
 static size_t take(struct pipe *p, struct uio *u)
 {
 	size_t done = 0;
 
-	while (u->resid && pipe_used(p)) {
-		size_t off = p->tail % PAGE_SIZE, n = min(pipe_used(p), PAGE_SIZE - off), got;
+	while (u->resid && p->tail != p->head) {
+		struct slot *s = slot_at(p, p->tail);
+		size_t n = min((size_t)s->len, u->resid), got = uio_write(u, s->page + s->off, n);
 
-		n = min(n, u->resid);
-		got = uio_write(u, *page_at(p, p->tail) + off, n);
-		/* A full ring's head may have come round into tail's page: then the page holds its bytes, too. */
-		if (off + got == PAGE_SIZE && p->tail + got != p->head && p->head - (p->tail - off) <= p->capacity)
-			page_drop(page_at(p, p->tail));
-		WRITE_ONCE(p->tail, p->tail + got);
+		s->off += got;
+		s->len -= got;
 		done += got;
+		if (!s->len) {
+			page_give_back(p, s->page);
+			s->page = NULL;
+			WRITE_ONCE(p->tail, p->tail + 1);
+		}
 		if (got < n)
 			break;
 	}
-	if (p->tail == p->head && p->tail)
-		rewind(p);
 	return done;
 }
 
-/* Put in up to n bytes, for which there is room. => bytes, or -EFAULT, -ENOMEM when it was none */
-static long give(struct pipe *p, struct uio *u, size_t n)
+/* What a write of n bytes has beyond whole pages goes into the last slot, if it fits. => bytes, -EFAULT */
+static long give_to_last(struct pipe *p, struct uio *u, size_t n)
 {
-	size_t done = 0;
+	struct slot *s = slot_at(p, p->head - 1);
+	size_t rest = n % PAGE_SIZE, got;
 
-	while (done < n) {
-		size_t off = p->head % PAGE_SIZE, len = min(n - done, PAGE_SIZE - off), got;
-		char **page = page_at(p, p->head);
+	if (!rest || p->head == p->tail || s->off + s->len + rest > PAGE_SIZE)
+		return 0;
+	got = uio_read(u, s->page + s->off + s->len, rest);
+	s->len += got;
+	return got < rest ? -EFAULT : (long)got;
+}
 
-		if (!*page && !(*page = page_new()))
-			return done ? (long)done : -ENOMEM;
-		got = uio_read(u, *page + off, len);
-		WRITE_ONCE(p->head, p->head + got);
-		done += got;
-		if (got < len)
-			return done ? (long)done : -EFAULT;
+/* One new slot. => bytes, or -EFAULT, -ENOMEM */
+static long give_slot(struct pipe *p, struct uio *u)
+{
+	size_t n = min(u->resid, PAGE_SIZE), got;
+	char *page = page_get(p);
+
+	if (!page)
+		return -ENOMEM;
+	got = uio_read(u, page, n);
+	if (!got) {
+		page_give_back(p, page);
+		return -EFAULT;
 	}
-	return done;
+	*slot_at(p, p->head) = (struct slot){ .page = page, .len = got };
+	WRITE_ONCE(p->head, p->head + 1);
+	return got;
 }
 
 /* ---- Life ---- */
@@ -155,17 +171,19 @@ static struct pipe *pipe_create(void)
 	mutex_init(&p->lock, RANK_PIPE);
 	waitq_init(&p->read_wait);
 	waitq_init(&p->write_wait);
-	p->capacity = PIPE_CAPACITY;
-	p->pages = p->first_pages;
+	p->nr = PIPE_SLOTS;
+	p->slots = p->first_slots;
 	return p;
 }
 
 static void pipe_destroy(struct pipe *p)
 {
-	for (size_t i = 0; i < p->capacity / PAGE_SIZE; i++)
-		page_drop(&p->pages[i]);
-	if (p->pages != p->first_pages)
-		kfree(p->pages);
+	for (; p->tail != p->head; p->tail++)
+		page_give_back(p, slot_at(p, p->tail)->page);
+	if (p->spare)
+		page_free(virt_to_page(p->spare), 0);
+	if (p->slots != p->first_slots)
+		kfree(p->slots);
 	kmem_cache_free(pipe_cache, p);
 }
 
@@ -179,23 +197,24 @@ static inline void wake(struct waitq *wq)
 
 /* ---- Transfers ---- */
 
-/* Wait, lock dropped, for room or bytes. => 0 or -errno, locked again */
-static int wait_for_bytes(struct pipe *p) REQUIRES(p->lock)
+/* Wait, lock dropped, for bytes or for a slot. => 0 or -errno, locked again */
+static int wait_readable(struct pipe *p) REQUIRES(p->lock)
 {
 	int err;
 
 	mutex_unlock(&p->lock);
-	err = wait_event_interruptible(&p->read_wait, pipe_used(p) || !READ_ONCE(p->writers));
+	err = wait_event_interruptible(&p->read_wait, !pipe_empty(p) || !READ_ONCE(p->writers));
 	mutex_lock(&p->lock);
 	return err ? -ERESTARTSYS : 0;
 }
 
-static int wait_for_room(struct pipe *p, size_t n) REQUIRES(p->lock)
+static int wait_writable(struct pipe *p) REQUIRES(p->lock)
 {
 	int err;
 
 	mutex_unlock(&p->lock);
-	err = wait_event_interruptible(&p->write_wait, pipe_room(p) >= n || !READ_ONCE(p->readers));
+	wake(&p->read_wait); /* whoever can make room */
+	err = wait_event_interruptible(&p->write_wait, !pipe_full(p) || !READ_ONCE(p->readers));
 	mutex_lock(&p->lock);
 	return err ? -ERESTARTSYS : 0;
 }
@@ -203,72 +222,64 @@ static int wait_for_room(struct pipe *p, size_t n) REQUIRES(p->lock)
 static long pipe_read(struct file *f, struct uio *u, u64 *pos)
 {
 	struct pipe *p = f->inode->pipe;
-	long ret = 0;
 	bool was_full;
+	long ret = 0;
 
 	(void)pos;
 	if (!u->resid)
 		return 0;
 	mutex_lock(&p->lock);
-	while (!pipe_used(p) && !ret) {
-		if (!p->writers)
-			goto out;
-		ret = f->flags & O_NONBLOCK ? -EAGAIN : wait_for_bytes(p);
-	}
-	if (!ret) {
-		was_full = pipe_room(p) < PIPE_BUF;
-		ret = take(p, u);
+	while (pipe_empty(p) && p->writers && !ret)
+		ret = f->flags & O_NONBLOCK ? -EAGAIN : wait_readable(p);
+	if (ret || pipe_empty(p)) {
 		mutex_unlock(&p->lock);
-		if (was_full)
-			wake(&p->write_wait);
-		return ret ? ret : -EFAULT;
+		return ret;
 	}
-out:
+	was_full = pipe_full(p);
+	ret = (long)take(p, u);
 	mutex_unlock(&p->lock);
-	return ret;
+	if (was_full)
+		wake(&p->write_wait);
+	return ret ? ret : -EFAULT;
 }
 
-/* The next part of a write of which `left` bytes are to go in. atomic: all of them or none (P2).
- * => bytes, 0 after waiting, -errno; locked */
-static long write_some(struct file *f, struct pipe *p, struct uio *u, size_t left, bool atomic) REQUIRES(p->lock)
+/* Everything that is left, waiting for slots. => 0 or -errno */
+static long write_slots(struct file *f, struct pipe *p, struct uio *u) REQUIRES(p->lock)
 {
-	size_t n;
+	while (u->resid) {
+		long n = 0;
 
-	if (!p->readers) {
-		signal_send_self(SIGPIPE);
-		return -EPIPE;
+		if (!p->readers) {
+			signal_send_self(SIGPIPE);
+			return -EPIPE;
+		}
+		if (!pipe_full(p))
+			n = give_slot(p, u);
+		else
+			n = f->flags & O_NONBLOCK ? -EAGAIN : wait_writable(p);
+		if (n < 0)
+			return n;
 	}
-	n = min(pipe_room(p), left);
-	if (n == left || (n && !atomic))
-		return give(p, u, n);
-	if (f->flags & O_NONBLOCK)
-		return -EAGAIN;
-	return wait_for_room(p, atomic ? left : 1);
+	return 0;
 }
 
 static long pipe_write(struct file *f, struct uio *u, u64 *pos)
 {
 	struct pipe *p = f->inode->pipe;
-	size_t total = u->resid, left = total;
-	long ret = 0;
+	size_t total = u->resid;
+	long err = 0;
 
 	(void)pos;
 	if (!total)
 		return 0;
 	mutex_lock(&p->lock);
-	while (left) {
-		bool was_empty = !pipe_used(p);
-
-		ret = write_some(f, p, u, left, total <= PIPE_BUF);
-		if (ret < 0)
-			break;
-		left -= ret;
-		if (ret && was_empty && left) /* full before all is in: readers must start */
-			wake(&p->read_wait);
-	}
+	if (p->readers)
+		err = give_to_last(p, u, total);
+	if (err >= 0)
+		err = write_slots(f, p, u);
 	mutex_unlock(&p->lock);
 	wake(&p->read_wait);
-	return left < total ? (long)(total - left) : ret;
+	return u->resid < total ? (long)(total - u->resid) : err;
 }
 
 /* ---- Other operations ---- */
@@ -283,13 +294,13 @@ static unsigned int pipe_poll(struct file *f, struct poll_table *pt)
 	if (file_writable(f))
 		poll_wait(&p->write_wait, pt);
 	if (file_readable(f)) {
-		if (pipe_used(p))
+		if (!pipe_empty(p))
 			mask |= POLLIN | POLLRDNORM;
 		if (!READ_ONCE(p->writers) && (uintptr_t)f->private != READ_ONCE(p->writer_opens))
 			mask |= POLLHUP;
 	}
 	if (file_writable(f)) {
-		if (pipe_room(p) >= PIPE_BUF)
+		if (!pipe_full(p))
 			mask |= POLLOUT | POLLWRNORM;
 		if (!READ_ONCE(p->readers))
 			mask |= POLLERR;
@@ -299,9 +310,15 @@ static unsigned int pipe_poll(struct file *f, struct poll_table *pt)
 
 static long pipe_ioctl(struct file *f, unsigned int cmd, unsigned long arg)
 {
-	int n = pipe_used(f->inode->pipe);
+	struct pipe *p = f->inode->pipe;
+	int n;
 
-	return cmd == FIONREAD ? put_user(n, (int __user *)arg) : -ENOTTY;
+	if (cmd != FIONREAD)
+		return -ENOTTY;
+	mutex_lock(&p->lock);
+	n = (int)pipe_bytes(p);
+	mutex_unlock(&p->lock);
+	return put_user(n, (int __user *)arg);
 }
 
 static void pipe_release(struct file *f)
@@ -468,52 +485,52 @@ long sys_pipe(int __user *user_fds)
 /* ---- F_SETPIPE_SZ, F_GETPIPE_SZ ---- */
 
 /* A ring of another size with the same bytes. => locked */
-static int resize(struct pipe *p, size_t capacity)
+static int resize(struct pipe *p, u32 nr)
 {
-	size_t nr = capacity / PAGE_SIZE;
-	char **pages;
+	u32 used = p->head - p->tail;
+	struct slot *slots;
 
-	if (pipe_used(p) > capacity || DIV_ROUND_UP(p->head, PAGE_SIZE) - p->tail / PAGE_SIZE > nr)
+	if (used > nr)
 		return -EBUSY;
-	pages = kzalloc(nr * sizeof(*pages));
-	if (!pages)
+	slots = kzalloc(nr * sizeof(*slots));
+	if (!slots)
 		return -ENOMEM;
-	for (u64 at = ALIGN_DOWN(p->tail, PAGE_SIZE); at < p->head; at += PAGE_SIZE) {
-		pages[at / PAGE_SIZE % nr] = *page_at(p, at);
-		*page_at(p, at) = NULL;
-	}
-	for (size_t i = 0; i < p->capacity / PAGE_SIZE; i++)
-		page_drop(&p->pages[i]);
-	if (p->pages != p->first_pages)
-		kfree(p->pages);
-	p->pages = pages;
-	p->capacity = capacity;
+	for (u32 i = 0; i < used; i++)
+		slots[i] = *slot_at(p, p->tail + i);
+	if (p->slots != p->first_slots)
+		kfree(p->slots);
+	p->slots = slots;
+	p->nr = nr;
+	p->tail = 0;
+	p->head = used;
 	return 0;
 }
 
 long pipe_set_size(struct file *f, unsigned long bytes)
 {
 	struct pipe *p = f->inode->pipe;
-	size_t capacity = PAGE_SIZE;
+	u32 nr = 1;
 	long err;
 
 	if (!S_ISFIFO(f->inode->mode) || !p)
 		return -EBADF;
-	if (bytes > PIPE_CAPACITY_LIMIT || bytes == 0)
+	if (bytes > PIPE_BYTES_LIMIT)
 		return -EINVAL;
-	while (capacity < bytes)
-		capacity *= 2;
+	while (nr * PAGE_SIZE < bytes)
+		nr *= 2;
 	mutex_lock(&p->lock);
-	if (capacity > p->capacity && capacity > PIPE_CAPACITY_MAX && !capable(CAP_SYS_RESOURCE))
+	if (nr > p->nr && nr > PIPE_SLOTS_MAX && !capable(CAP_SYS_RESOURCE))
 		err = -EPERM;
 	else
-		err = capacity == p->capacity ? 0 : resize(p, capacity);
+		err = nr == p->nr ? 0 : resize(p, nr);
 	mutex_unlock(&p->lock);
 	wake(&p->write_wait);
-	return err ? err : (long)capacity;
+	return err ? err : (long)(nr * PAGE_SIZE);
 }
 
 long pipe_get_size(struct file *f)
 {
-	return S_ISFIFO(f->inode->mode) && f->inode->pipe ? (long)f->inode->pipe->capacity : -EBADF;
+	struct pipe *p = f->inode->pipe;
+
+	return S_ISFIFO(f->inode->mode) && p ? (long)(p->nr * PAGE_SIZE) : -EBADF;
 }

@@ -58,13 +58,17 @@ static long ramfs_read(struct file *f, struct uio *u, u64 *pos)
 	return n;
 }
 
-static int check_seals(struct inode *inode, u64 pos, size_t n)
+/* How much of n bytes at pos the seals of a memfd allow. Without growth, a page that would grow is not begun. => bytes, or
+ * -EPERM: none */
+static s64 sealed_limit(const struct inode *inode, u64 pos, u64 n)
 {
+	u64 size = inode->mapping->size, whole = ALIGN_DOWN(size, PAGE_SIZE);
+
 	if (inode->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
 		return -EPERM;
-	if ((inode->seals & F_SEAL_GROW) && pos + n > inode->mapping->size)
-		return pos >= inode->mapping->size ? -EPERM : 0;
-	return 0;
+	if (!(inode->seals & F_SEAL_GROW) || pos + n <= size)
+		return n;
+	return pos < whole ? (s64)(whole - pos) : -EPERM;
 }
 
 static long write_locked(struct file *f, struct uio *u, u64 *pos)
@@ -80,11 +84,10 @@ static long write_locked(struct file *f, struct uio *u, u64 *pos)
 		return limit;
 	if (*pos >= RAMFS_MAX_BYTES)
 		return -EFBIG;
-	n = check_seals(inode, *pos, limit);
-	if (n)
-		return n;
-	if (inode->seals & F_SEAL_GROW)
-		limit = min((u64)limit, inode->mapping->size - *pos);
+	if (unlikely(inode->seals))
+		limit = sealed_limit(inode, *pos, limit);
+	if (limit < 0)
+		return limit;
 	n = transfer(inode->mapping, u, min((u64)limit, RAMFS_MAX_BYTES - *pos), pos, write_piece);
 	return n == -ENOMEM ? -ENOSPC : n;
 }
@@ -109,9 +112,9 @@ static long ramfs_write(struct file *f, struct uio *u, u64 *pos)
 
 static int ramfs_mmap(struct file *f, bool shared, bool *anonymous)
 {
+	(void)f;
+	(void)shared;
 	(void)anonymous;
-	if (shared && (f->inode->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) && file_writable(f))
-		return -EPERM;
 	return 0;
 }
 
@@ -159,8 +162,14 @@ static int tree_iterate(struct file *f, struct dir_context *ctx)
 	return 0;
 }
 
+/* The end of a directory is nowhere. */
+static s64 tree_dir_lseek(struct file *f, s64 off, int whence)
+{
+	return whence > 1 ? -EINVAL : generic_lseek(f, off, whence);
+}
+
 const struct file_ops tree_dir_ops = {
-	.lseek = generic_lseek,
+	.lseek = tree_dir_lseek,
 	.iterate = tree_iterate,
 };
 

@@ -60,6 +60,21 @@ static void unlock_both(struct dentry *a, struct dentry *b) NO_THREAD_SAFETY
 
 /* ---- Checks, in Linux's order ---- */
 
+/* /proc and /sys: nothing moves. */
+static int refuse_dynamic(const struct rename *r)
+{
+	const struct walk *walks[] = { &r->from, &r->to };
+
+	for (int i = 0; i < 2; i++) {
+		struct dentry *d = dentry_lookup(walks[i]->at, walks[i]->last, walks[i]->last_len);
+
+		if (IS_ERR(d))
+			return PTR_ERR(d);
+		dentry_put(d);
+	}
+	return -EPERM;
+}
+
 static int check_walks(const struct rename *r)
 {
 	if (r->from.at->inode->super != r->to.at->inode->super)
@@ -70,7 +85,7 @@ static int check_walks(const struct rename *r)
 		return r->flags & RENAME_NOREPLACE ? -EEXIST : -EBUSY;
 	if (r->from.last_len > NAME_MAX || r->to.last_len > NAME_MAX)
 		return -ENAMETOOLONG;
-	return r->from.at->inode->super->dynamic ? -EPERM : 0;
+	return r->from.at->inode->super->dynamic ? refuse_dynamic(r) : 0;
 }
 
 static int check_names(const struct rename *r)

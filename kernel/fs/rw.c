@@ -58,6 +58,12 @@ static inline bool has_position(const struct file *f)
 	return S_ISREG(f->inode->mode) || S_ISDIR(f->inode->mode);
 }
 
+/* A transfer of n bytes at pos stays below 2^63. */
+static inline bool fits(u64 pos, size_t n)
+{
+	return (s64)(pos + n) >= 0;
+}
+
 /* At the file's own position. */
 static inline long transfer_here(struct fdref r, struct uio *u, bool write) NO_THREAD_SAFETY
 {
@@ -69,7 +75,10 @@ static inline long transfer_here(struct fdref r, struct uio *u, bool write) NO_T
 	if (lock)
 		mutex_lock(&f->pos_lock);
 	pos = f->pos;
-	n = write ? f->ops->write(f, u, &pos) : f->ops->read(f, u, &pos);
+	if (unlikely(!fits(pos, u->resid)))
+		n = -EINVAL;
+	else
+		n = write ? f->ops->write(f, u, &pos) : f->ops->read(f, u, &pos);
 	f->pos = pos;
 	if (lock)
 		mutex_unlock(&f->pos_lock);
@@ -78,6 +87,8 @@ static inline long transfer_here(struct fdref r, struct uio *u, bool write) NO_T
 
 static long transfer_at(struct file *f, struct uio *u, u64 pos, bool write)
 {
+	if (!fits(pos, u->resid))
+		return -EINVAL;
 	return write ? f->ops->write(f, u, &pos) : f->ops->read(f, u, &pos);
 }
 
@@ -279,7 +290,7 @@ s64 generic_lseek(struct file *f, s64 off, int whence)
 	default:
 		return -EINVAL;
 	}
-	return __builtin_add_overflow(base, off, &pos) ? -EOVERFLOW : lseek_to(f, pos);
+	return __builtin_add_overflow(base, off, &pos) ? -EINVAL : lseek_to(f, pos);
 }
 
 long sys_lseek(int fd, s64 off, unsigned int whence)
