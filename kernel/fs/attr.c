@@ -51,7 +51,9 @@ static int set_mode(struct inode *inode, u32 mode)
 	if (S_ISLNK(inode->mode))
 		return -EOPNOTSUPP;
 	mutex_lock(&inode->lock);
-	if (!inode_owner_or_root(inode) || inode->super->dynamic) {
+	if (inode->super->readonly) {
+		err = -EROFS;
+	} else if (!inode_owner_or_root(inode) || inode->super->dynamic) {
 		err = -EPERM;
 	} else {
 		if (!capable(CAP_FSETID) && !current_in_group(inode->gid))
@@ -114,7 +116,9 @@ static int set_owner(struct inode *inode, u32 uid, u32 gid)
 	int err = 0;
 
 	mutex_lock(&inode->lock);
-	if (!may_chown(inode, uid, gid) || inode->super->dynamic) {
+	if (inode->super->readonly) {
+		err = -EROFS;
+	} else if (!may_chown(inode, uid, gid) || inode->super->dynamic) {
 		err = -EPERM;
 	} else {
 		if (uid != (u32)-1)
@@ -197,7 +201,7 @@ static int set_times(struct inode *inode, const struct timespec t[2])
 	if (t[0].tv_nsec == UTIME_OMIT && t[1].tv_nsec == UTIME_OMIT)
 		return 0;
 	mutex_lock(&inode->lock);
-	err = may_set_times(inode, t);
+	err = inode->super->readonly ? -EROFS : may_set_times(inode, t);
 	if (!err) {
 		inode->atime = time_value(&t[0], now, inode->atime);
 		inode->mtime = time_value(&t[1], now, inode->mtime);

@@ -126,6 +126,7 @@ static void empty_tree(struct dentry *root)
 
 	for (;;) {
 		struct dentry *d, *parent = dir->parent;
+		bool down;
 
 		mutex_lock(&dir->inode->lock);
 		if (list_empty(&dir->inode->order)) {
@@ -139,12 +140,12 @@ static void empty_tree(struct dentry *root)
 			continue;
 		}
 		d = list_first_entry(&dir->inode->order, struct dentry, entry);
-		if (!dentry_is_dir(d))
+		down = dentry_is_dir(d);
+		if (!down)
 			dentry_unlink(d);
 		mutex_unlock(&dir->inode->lock);
-		if (!dentry_is_dir(d))
-			continue;
-		dir = d;
+		if (down)
+			dir = d;
 	}
 }
 
