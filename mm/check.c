@@ -458,8 +458,8 @@ static void check_identities(struct check *c, struct mm *mm)
 				       av->num_active_vmas, av->check_active);
 		}
 	}
-	/* One for the users as a whole, one that this checker holds. */
-	if (atomic_read(&mm->count) < mm->check_refs + 2)
+	/* One that this checker holds, one for the users as a whole: a last mm_put() may be dropping that one just now. */
+	if (atomic_read(&mm->count) < mm->check_refs + 1 + (mm->top != NULL))
 		broken(c, "A3", "mm %p: count %d, %d folios name it", (void *)mm, atomic_read(&mm->count), mm->check_refs);
 }
 
