@@ -319,35 +319,59 @@ struct prune {
 	unsigned long start, end, floor, ceiling;
 };
 
+/* The first slot from i on that is not none, eight at a time: most of an upper table is empty. => limit: none */
+static unsigned int next_used(const pte_t *table, unsigned int i, unsigned int limit)
+{
+	for (; i < limit && i % 8; i++)
+		if (table[i].val)
+			return i;
+	for (; i < limit; i += 8) {
+		const pte_t *t = table + i;
+
+		if (t[0].val | t[1].val | t[2].val | t[3].val | t[4].val | t[5].val | t[6].val | t[7].val)
+			break;
+	}
+	while (i < limit && !table[i].val)
+		i++;
+	return i;
+}
+
+static void unhook_table(struct prune *p, pte_t *slot, int level, struct page *child, unsigned long addr)
+{
+	struct spinlock *lock = slot_lock(p->tlb->mm, slot, level);
+
+	spin_lock(lock);
+	pt_set(slot, PTE_NONE);
+	spin_unlock(lock);
+	atomic_dec(&p->tlb->mm->table_pages);
+	/* Any flush of an address makes a CPU forget all upper entries it may have cached (SDM 3A, 4.10.4.1). */
+	tlb_note(p->tlb, addr, 1);
+	tlb_put_table(p->tlb, child);
+}
+
 /* Unhook the empty tables below `table`, of `level`, whose first byte is `base`; children first, because they may
- * leave their parents empty. */
+ * leave their parents empty. => the range meets the table's */
 static void prune_table(struct prune *p, pte_t *table, int level, unsigned long base)
 {
 	const unsigned long size = PT_LEVEL_SIZE(level);
-	unsigned long addr = max(base, ALIGN_DOWN(p->start, size));
-	const unsigned long stop = min(base + (size << PT_SHIFT), p->end);
+	const unsigned int limit = pt_index(min(base + (size << PT_SHIFT), p->end) - 1, level) + 1;
+	unsigned int left = virt_to_page(table)->table_present; /* an upper bound: some may lie outside the range */
 
-	for (; addr < stop; addr += size) {
-		pte_t *slot = &table[pt_index(addr, level)];
-		pte_t e = pte_read(slot);
+	for (unsigned int i = pt_index(max(base, p->start), level); left; i++, left--) {
 		struct page *child;
-		struct spinlock *lock;
+		unsigned long addr;
 
-		if (!pte_is_table(e, level))
+		i = next_used(table, i, limit);
+		if (i >= limit)
+			break;
+		addr = base + i * size;
+		if (!pte_is_table(table[i], level))
 			continue;
 		if (level > 2)
-			prune_table(p, pte_table(e), level - 1, addr);
-		child = pfn_to_page(pte_pfn(e));
-		if (child->table_present || addr < p->floor || addr + size > p->ceiling)
-			continue;
-		lock = slot_lock(p->tlb->mm, slot, level);
-		spin_lock(lock);
-		pt_set(slot, PTE_NONE);
-		spin_unlock(lock);
-		atomic_dec(&p->tlb->mm->table_pages);
-		/* Any flush of an address makes a CPU forget all upper entries it may have cached (SDM 3A, 4.10.4.1). */
-		tlb_note(p->tlb, addr, 1);
-		tlb_put_table(p->tlb, child);
+			prune_table(p, pte_table(table[i]), level - 1, addr);
+		child = pfn_to_page(pte_pfn(table[i]));
+		if (!child->table_present && addr >= p->floor && addr + size <= p->ceiling)
+			unhook_table(p, &table[i], level, child, addr);
 	}
 }
 
@@ -372,23 +396,6 @@ int pt_create(struct mm *mm)
 	mm->top_phys = page_to_pfn(top) << PAGE_SHIFT;
 	mmu_new_top(mm->top);
 	return 0;
-}
-
-/* The first slot from i on that is not none, eight at a time: most of an upper table is empty. => limit: none */
-static unsigned int next_used(const pte_t *table, unsigned int i, unsigned int limit)
-{
-	for (; i < limit && i % 8; i++)
-		if (table[i].val)
-			return i;
-	for (; i < limit; i += 8) {
-		const pte_t *t = table + i;
-
-		if (t[0].val | t[1].val | t[2].val | t[3].val | t[4].val | t[5].val | t[6].val | t[7].val)
-			break;
-	}
-	while (i < limit && !table[i].val)
-		i++;
-	return i;
 }
 
 static void destroy_children(struct page *table, int level)
