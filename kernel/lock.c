@@ -32,7 +32,7 @@
 #include "kernel/uapi/errno.h"
 #include <arch/cpu.h>
 
-#define SPINS_MAX (1UL << 31) /* debug: no holder works this long */
+#define SPINS_MAX (1UL << 30) /* debug: no holder works this long */
 
 static const char *const rank_name[RANK_COUNT] = {
 	[RANK_NONE] = "none",
@@ -156,6 +156,13 @@ static void forget_sleeping(const void *lock)
 		}
 		return;
 	}
+}
+
+void lock_show_held(const struct task *t)
+{
+	for (unsigned int i = 0; i < t->nr_held; i++)
+		pr_err("  %s %s (%p)", i + 1U < t->nr_held ? "holds" : "holds or waits for", rank_name[t->held_rank[i]],
+		       t->held_lock[i]);
 }
 
 bool lock_may_sleep(void)

@@ -239,6 +239,7 @@ static inline void rwlock_known_shared(struct rwlock *l) ASSERTS_SHARED(*l)
 
 /* Nothing may be held: at a return to user mode, in schedule() for spinlocks. */
 void lock_assert_none_held(void);
+void lock_show_held(const struct task *t); /* debug builds: sleeping locks of a task that waits, into the log */
 /* True when sleeping is allowed here: no spinlock held, interrupts on. */
 bool lock_may_sleep(void);
 

@@ -82,6 +82,7 @@ void kernel_main(void)
 	irq_enable();
 	start_others();
 	itimer_boot();
+	watchdog_boot();
 	vfs_init();
 	init_create(first_work);
 	sched_cpu_main();

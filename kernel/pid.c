@@ -117,6 +117,14 @@ struct process *process_next_locked(int pid)
 	return NULL;
 }
 
+struct task *task_next_locked(int tid)
+{
+	unsigned long n = (unsigned long)tid;
+
+	assert_spin_held(&pid_lock);
+	return xa_find(&tid_table, &n, ~0UL - 1);
+}
+
 struct process *process_next(int pid)
 {
 	struct process *p;

@@ -10,6 +10,7 @@ void tid_free(int tid);			      /* => pid_lock held */
 void tid_replace(int tid, struct task *t);    /* the entry now names t. => pid_lock held */
 struct process *process_find_locked(int pid); /* => pid_lock held; no reference */
 struct process *process_next_locked(int pid);
+struct task *task_next_locked(int tid); /* the first with a number >= tid, dead leaders included */
 /* A new group, of a new session when session is NULL, without members. => pid_lock held; NULL no memory */
 struct pgroup *pgroup_create(int id, struct pgroup *session);
 unsigned int task_count(void);

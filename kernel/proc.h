@@ -55,6 +55,8 @@ void itimer_fired(struct timer *t); /* process->real_timer.fn */
 void itimer_exit(struct process *p);
 void itimer_tick_work(struct task *t);
 
+void watchdog_boot(void); /* watchdog.c */
+
 /* futex.c */
 int futex_wake_addr(u32 __user *uaddr, unsigned int nr);
 void futex_exit_robust(struct task *t);

@@ -95,6 +95,7 @@ struct task {
 	long (*restart_fn)(struct task *t); /* restart_syscall: nanosleep and friends; NULL: EINTR */
 	unsigned long restart_block[6];
 	unsigned long trap_addr, trap_no, trap_error; /* of the last fault: signal frames */
+	bool told_stuck;		/* debug builds: watchdog.c has complained */
 	/* debug builds: what is held (lock.c) */
 	u8 held_rank[16];
 	const void *held_lock[16];

@@ -98,6 +98,14 @@ struct task *arch_switch(struct task *prev, struct task *next)
 	return switch_stack(&prev->arch.sp, next->arch.sp, prev);
 }
 
+void arch_backtrace_task(const struct task *t)
+{
+	const struct switch_frame *f = (const struct switch_frame *)t->arch.sp;
+	const struct regs r = { .rip = f->rip, .rbp = f->rbp };
+
+	arch_backtrace(&r);
+}
+
 void arch_task_init_user(struct task *t, const struct regs *regs)
 {
 	struct regs *r = task_regs(t);

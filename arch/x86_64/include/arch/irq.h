@@ -80,6 +80,7 @@ __noreturn void arch_power_off(u8 exit_code);
 __noreturn void arch_reboot(void);
 void arch_stop_others(void); /* by NMI: panic */
 void arch_backtrace(const struct regs *from); /* symbolised, through printk; NULL: from the caller */
+void arch_backtrace_task(const struct task *t); /* where a task that does not run sleeps */
 /* nearest symbol at or below addr: name and offset; NULL when outside the text */
 const char *ksym_lookup(unsigned long addr, unsigned long *offset);
 
