@@ -278,10 +278,11 @@ def memory_seen(mebibytes):
     return check
 
 
-# Words to wait for are such that the echo of what was typed does not contain them.
+# A word that is waited for before a key for the foreground is pressed comes from the foreground itself: before that, the
+# key would meet the shell. Words to wait for are such that the echo of what was typed does not contain them.
 SHELL = [
     ("# ", "echo $((6 * 7))\n"),
-    ("42", "echo $((70 + 7)); sleep 1000\n"),
+    ("42", "sh -c 'echo $((70 + 7)); sleep 1000'\n"),
     ("77", "\x03"),
     ("# ", "sh -c 'echo $((80 + 8)); sleep 1000'\n"),
     ("88", "\x1a"),
