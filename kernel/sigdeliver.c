@@ -108,11 +108,16 @@ static void stop_here(struct process *p) REQUIRES(p->sig_lock)
 	bool last;
 
 	p->nr_stopped++;
-	last = stop_completed(p, p->nr_threads);
 	WRITE_ONCE(current->state, TASK_STOPPED);
 	spin_unlock(&p->sig_lock);
+	/* Both locks: whoever waits for the stop finds it only together with the signal that tells of it. */
+	spin_lock(&pid_lock);
+	spin_lock(&p->sig_lock);
+	last = stop_completed(p, p->nr_threads);
+	spin_unlock(&p->sig_lock);
 	if (last)
-		tell(p, CLD_STOPPED);
+		notify_parent(p, CLD_STOPPED);
+	spin_unlock(&pid_lock);
 	schedule();
 	spin_lock(&p->sig_lock);
 }

@@ -352,7 +352,7 @@ static long move_several(struct remap *r)
 {
 	unsigned long end = r->addr + r->old_len, shift = r->new_addr - r->addr, result = r->new_addr;
 	struct mm *mm = r->mm;
-	struct vma *v = vma_tree_find(&mm->vmas, r->addr);
+	struct vma *v;
 	long err;
 
 	if (range_sealed(mm, r->addr, end))
