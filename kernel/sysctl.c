@@ -60,6 +60,8 @@ int sysctl_set(const char *name, const char *text)
 
 	if (!s)
 		return -ENOENT;
+	if (s->text)
+		return -EINVAL;
 	if (s->words ? (v = parse_word(s, text)) < 0 : !parse_long(text, &v) || v < s->min || v > s->max)
 		return -EINVAL;
 	spin_lock(&sysctl_lock);
@@ -72,7 +74,10 @@ int sysctl_set(const char *name, const char *text)
 
 int sysctl_format(const struct sysctl *s, char *buf, size_t size)
 {
-	long v = READ_ONCE(*s->value);
+	long v;
 
+	if (s->text)
+		return s->text(buf, size);
+	v = READ_ONCE(*s->value);
 	return s->words ? snprintf(buf, size, "%s\n", s->words[v]) : snprintf(buf, size, "%ld\n", v);
 }

@@ -15,6 +15,8 @@ struct sysctl {
 	u16 mode; /* as in /proc/sys: 0644, 0444 */
 	/* Words instead of numbers, NULL-terminated; value is then the index. NULL: a number. */
 	const char *const *words;
+	/* A text that cannot be set, instead of all that: as snprintf(), with '\n'. */
+	int (*text)(char *buf, size_t size);
 	/* Called after a successful write, may be NULL. */
 	void (*changed)(void);
 };

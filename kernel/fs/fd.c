@@ -17,11 +17,13 @@
 
 #include "kernel/lib/bitmap.h"
 #include "kernel/lib/string.h"
+#include "kernel/sysctl.h"
 #include "kernel/task.h"
 #include "kernel/uapi/resource.h"
 #include "mm/slab.h"
 
-#define NR_OPEN_MAX (1U << 20) /* Linux's fs.nr_open */
+static long nr_open = 1L << 20; /* descriptors of one process, whatever its limit says */
+SYSCTL(sysctl_nr_open, .name = "fs.nr_open", .value = &nr_open, .min = 64, .max = 1L << 30, .mode = 0644);
 
 static struct kmem_cache *files_cache;
 
@@ -236,7 +238,7 @@ bool files_cloexec(struct files *t, int fd)
 
 static u64 descriptor_limit(void)
 {
-	return min(rlimit_cur(RLIMIT_NOFILE), (u64)NR_OPEN_MAX);
+	return min(rlimit_cur(RLIMIT_NOFILE), (u64)READ_ONCE(nr_open));
 }
 
 static void mark(struct files *t, unsigned int fd, bool cloexec)

@@ -10,6 +10,8 @@
 #include "kernel/fs/vfs.h"
 
 #include "kernel/lib/string.h"
+#include "kernel/proc.h"
+#include "kernel/sysctl.h"
 #include "kernel/task.h"
 #include "mm/slab.h"
 #include "mm/mm.h"
@@ -19,7 +21,16 @@
 
 static struct kmem_cache *file_cache;
 static const struct file_ops path_ops;
-atomic_long_t nr_files;
+static atomic_long_t nr_files;
+static long file_max = INT64_MAX; /* open files in all; above it only who has CAP_SYS_ADMIN gets more */
+
+SYSCTL(sysctl_file_max, .name = "fs.file-max", .value = &file_max, .min = 0, .max = INT64_MAX, .mode = 0644);
+
+static int file_nr_text(char *buf, size_t size)
+{
+	return snprintf(buf, size, "%ld\t0\t%ld\n", atomic_read(&nr_files), READ_ONCE(file_max));
+}
+SYSCTL(sysctl_file_nr, .name = "fs.file-nr", .text = file_nr_text, .mode = 0444);
 
 void file_boot(void)
 {
@@ -28,8 +39,10 @@ void file_boot(void)
 
 static struct file *file_alloc(u32 flags)
 {
-	struct file *f = kmem_cache_alloc(file_cache);
+	struct file *f = NULL;
 
+	if (atomic_read(&nr_files) < READ_ONCE(file_max) || capable(CAP_SYS_ADMIN))
+		f = kmem_cache_alloc(file_cache);
 	if (!f)
 		return NULL;
 	*f = (struct file){ .refs = ATOMIC_INIT(1), .flags = flags };

@@ -24,6 +24,7 @@
 #include "kernel/proc.h"
 #include "kernel/signal.h"
 #include "kernel/syscall.h"
+#include "kernel/sysctl.h"
 #include "kernel/task.h"
 #include "kernel/uapi/ioctl.h"
 #include "kernel/uapi/poll.h"
@@ -32,7 +33,6 @@
 #include <arch/uaccess.h>
 
 #define PIPE_SLOTS 16U			    /* Linux's default: 64 KiB */
-#define PIPE_SLOTS_MAX ((1U << 20) / PAGE_SIZE) /* fs.pipe-max-size */
 #define PIPE_BYTES_LIMIT (1UL << 31)
 
 struct slot {
@@ -53,6 +53,9 @@ struct pipe {
 };
 
 static struct kmem_cache *pipe_cache;
+static long pipe_max_size = 1L << 20; /* bytes that F_SETPIPE_SZ grants to everybody */
+SYSCTL(sysctl_pipe_max, .name = "fs.pipe-max-size", .value = &pipe_max_size, .min = PAGE_SIZE, .max = 1L << 31,
+       .mode = 0644);
 
 void pipe_boot(void)
 {
@@ -519,7 +522,7 @@ long pipe_set_size(struct file *f, unsigned long bytes)
 	while (nr * PAGE_SIZE < bytes)
 		nr *= 2;
 	mutex_lock(&p->lock);
-	if (nr > p->nr && nr > PIPE_SLOTS_MAX && !capable(CAP_SYS_RESOURCE))
+	if (nr > p->nr && nr * PAGE_SIZE > (u64)READ_ONCE(pipe_max_size) && !capable(CAP_SYS_RESOURCE))
 		err = -EPERM;
 	else
 		err = nr == p->nr ? 0 : resize(p, nr);

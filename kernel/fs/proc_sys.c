@@ -6,62 +6,90 @@
  *	node of a file        sysctl: it
  *
  * A directory is there because a name has it. Entries are listed in the table's order, each component at its first.
- * A few texts that Linux has there are no switches: they stand in a table of their own, for kernel/.
+ * A few texts that Linux has there are no switches: they are sysctls with a function instead of a value.
  */
 #include "kernel/fs/procfs.h"
 
 #include "kernel/lib/string.h"
+#include "kernel/random.h"
 #include "kernel/sysctl.h"
 #include "kernel/uts.h"
 
 #define POS_FIRST 2
-#define POS_TEXTS (1UL << 20) /* behind all sysctls */
-#define VALUE_MAX 64	      /* bytes of a value as text */
+#define VALUE_MAX 128 /* bytes of a value as text */
 
 static const struct proc_entry dir_entry = PROC_DIR("", 0555, &proc_sys_ops, &proc_sys_fops);
 
-/* ---- Texts ---- */
+/* ---- Texts that Linux has here ---- */
 
-static int ostype(struct seq *s, struct proc_node *n)
-{
-	(void)n;
-	seq_printf(s, "%s\n", uts_name.sysname);
-	return 0;
-}
+#define TEXT(ident, name_, value_)                                                                 \
+	static int ident##_text(char *buf, size_t size)                                            \
+	{                                                                                          \
+		return snprintf(buf, size, "%s\n", value_);                                        \
+	}                                                                                          \
+	SYSCTL(ident, .name = name_, .text = ident##_text, .mode = 0444)
 
-static int osrelease(struct seq *s, struct proc_node *n)
-{
-	(void)n;
-	seq_printf(s, "%s\n", uts_name.release);
-	return 0;
-}
+TEXT(ostype, "kernel.ostype", uts_name.sysname);
+TEXT(osrelease, "kernel.osrelease", uts_name.release);
+TEXT(version, "kernel.version", uts_name.version);
+TEXT(hostname, "kernel.hostname", uts_name.nodename);
+TEXT(domainname, "kernel.domainname", uts_name.domainname);
+/* Limits of the interface, the same on every Linux. */
+TEXT(cap_last_cap, "kernel.cap_last_cap", "40");
+TEXT(ngroups_max, "kernel.ngroups_max", "65536");
+TEXT(overflowuid, "kernel.overflowuid", "65534");
+TEXT(overflowgid, "kernel.overflowgid", "65534");
+/* There is no System V shared memory, but programs that ask how much of it there may be. */
+TEXT(shmmax, "kernel.shmmax", "18446744073692774399");
+TEXT(shmall, "kernel.shmall", "18446744073692774399");
+TEXT(shmmni, "kernel.shmmni", "4096");
+TEXT(entropy_avail, "kernel.random.entropy_avail", "256");
+TEXT(poolsize, "kernel.random.poolsize", "256");
 
-static int version(struct seq *s, struct proc_node *n)
-{
-	(void)n;
-	seq_printf(s, "%s\n", uts_name.version);
-	return 0;
-}
-
-static int hostname(struct seq *s, struct proc_node *n)
-{
-	(void)n;
-	seq_printf(s, "%s\n", uts_name.nodename);
-	return 0;
-}
-
-static int domainname(struct seq *s, struct proc_node *n)
-{
-	(void)n;
-	seq_printf(s, "%s\n", uts_name.domainname);
-	return 0;
-}
-
-static const struct proc_entry kernel_texts[] = {
-	PROC_TEXT("domainname", 0444, domainname), PROC_TEXT("hostname", 0444, hostname),
-	PROC_TEXT("osrelease", 0444, osrelease),   PROC_TEXT("ostype", 0444, ostype),
-	PROC_TEXT("version", 0444, version),
+struct uuid {
+	u8 b[16];
 };
+
+/* Version 4, variant 1: random but for six bits (RFC 9562, 5.4). */
+static void make_uuid(struct uuid *id)
+{
+	random_bytes(id->b, sizeof(id->b));
+	id->b[6] = (id->b[6] & 0x0f) | 0x40;
+	id->b[8] = (id->b[8] & 0x3f) | 0x80;
+}
+
+static int print_uuid(char *buf, size_t size, const struct uuid *id)
+{
+	const u8 *b = id->b;
+
+	return snprintf(buf, size, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x\n", b[0], b[1],
+			b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+}
+
+static int uuid_text(char *buf, size_t size)
+{
+	struct uuid id;
+
+	make_uuid(&id);
+	return print_uuid(buf, size, &id);
+}
+SYSCTL(uuid, .name = "kernel.random.uuid", .text = uuid_text, .mode = 0444);
+
+static int boot_id_text(char *buf, size_t size)
+{
+	static struct spinlock lock = SPINLOCK_INIT(RANK_LEAF);
+	static struct uuid boot_id;
+	struct uuid id;
+
+	make_uuid(&id);
+	spin_lock(&lock);
+	if (!boot_id.b[6])
+		boot_id = id;
+	id = boot_id;
+	spin_unlock(&lock);
+	return print_uuid(buf, size, &id);
+}
+SYSCTL(boot_id, .name = "kernel.random.boot_id", .text = boot_id_text, .mode = 0444);
 
 /* ---- Switches ---- */
 
@@ -114,11 +142,6 @@ static size_t component(const char *rest)
 	return dot ? (size_t)(dot - rest) : strlen(rest);
 }
 
-static bool is_kernel_dir(const struct proc_node *dir)
-{
-	return dir->number == 7 && strncmp(dir->sysctl->name, "kernel.", 7) == 0;
-}
-
 /* The dentry for sysctl number i, or for the directory on the way to it. */
 static struct dentry *make(struct dentry *dir, const char *name, size_t len, size_t i, const char *rest)
 {
@@ -148,8 +171,6 @@ static struct dentry *sys_lookup(struct dentry *dir, const char *name, size_t le
 		if (rest && component(rest) == len && memcmp(rest, name, len) == 0)
 			return make(dir, name, len, i, rest);
 	}
-	if (is_kernel_dir(n))
-		return proc_table_find(dir, kernel_texts, ARRAY_SIZE(kernel_texts), name, len);
 	return ERR_PTR(-ENOENT);
 }
 
@@ -174,7 +195,7 @@ static int sys_iterate(struct file *f, struct dir_context *ctx)
 
 	if (!dir_emit_dots(f, ctx))
 		return 0;
-	for (; ctx->pos < POS_TEXTS && (c = sysctl_nth(ctx->pos - POS_FIRST)); ctx->pos++) {
+	for (; (c = sysctl_nth(ctx->pos - POS_FIRST)); ctx->pos++) {
 		size_t i = ctx->pos - POS_FIRST, len;
 		const char *rest = below(n, c);
 		const struct proc_entry *e;
@@ -186,9 +207,6 @@ static int sys_iterate(struct file *f, struct dir_context *ctx)
 		if (!ctx->emit(ctx, rest, len, proc_ino(e, 0, i + 1), e->mode >> 12, ctx->pos + 1))
 			return 0;
 	}
-	ctx->pos = max(ctx->pos, POS_TEXTS);
-	if (is_kernel_dir(n))
-		proc_table_emit(f, ctx, kernel_texts, ARRAY_SIZE(kernel_texts), POS_TEXTS);
 	return 0;
 }
 

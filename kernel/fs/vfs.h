@@ -199,7 +199,6 @@ void dentry_boot(void);
 int inode_claim_write(struct inode *inode);
 void inode_disclaim_write(struct inode *inode);
 int dentry_show(struct dentry *d, struct dentry *root, char *buf, size_t size);
-extern atomic_long_t nr_files;
 void file_boot(void);
 void fd_boot(void);
 void pipe_boot(void);
