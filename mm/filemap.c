@@ -140,6 +140,8 @@ static int store_folio(struct address_space *m, struct folio *f, unsigned long i
 		return err;
 	folio_get(f); /* C2 */
 	f->page.index = index;
+	if (m->shmem)
+		page_set(&f->page, PG_SHMEM);
 	smp_store_release(&f->page.mapping.word, (unsigned long)m);
 	return 0;
 }

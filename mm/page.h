@@ -63,7 +63,7 @@ enum page_flag_bit {
 	PG_UPTODATE,
 	PG_LAZYFREE,	  /* MADV_FREE */
 	PG_MLOCKED,
-	PG_SWAPBACKED,
+	PG_SHMEM,	  /* page of shared anonymous memory, also after a truncation took it from its object */
 	PG_BUDDY,	  /* first frame of a block on a buddy list */
 	PG_POISONED,	  /* debug: contents are the free pattern */
 	PG_ZEROPAGE,

@@ -18,9 +18,10 @@
 
 enum mm_counter folio_counter(const struct folio *f)
 {
-	struct address_space *m = folio_address_space(f);
-
-	return !m ? MM_ANONPAGES : m->shmem ? MM_SHMEMPAGES : MM_FILEPAGES;
+	if (folio_is_anon(f))
+		return MM_ANONPAGES;
+	/* Not by its object: a hole may have been punched between the entry's making and its end. */
+	return page_test(&f->page, PG_SHMEM) ? MM_SHMEMPAGES : MM_FILEPAGES;
 }
 
 struct zap {
