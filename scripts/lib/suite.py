@@ -130,11 +130,13 @@ class Suite:
     def programs(self, name, guest, programs):
         """Run test programs in one guest."""
 
+        extra = guest.args
+
         def run(job):
             left = list(programs)
             while left and not self.stop.is_set():
                 reader = Reader(self.report, name)
-                guest.args = f"init=/sbin/test-init panic=exit -- {' '.join(left)}"
+                guest.args = f"{extra} init=/sbin/test-init panic=exit -- {' '.join(left)}"
                 result = self.guest(job, guest,
                                     hear=lambda port, data: port == RESULTS and reader.feed(data.decode(errors="replace")))
                 left = [program for program in left if program not in reader.ended]
@@ -247,6 +249,11 @@ def test_initrd():
     return path
 
 
+CHECKED = ["brk", "chain", "cow", "fault", "filemap", "fork", "guard", "madvise", "merges", "mmap", "mprotect", "mremap",
+           "mremap_multi", "munmap"]
+MODES = {"lazy": "quire.check=1", "classic": "quire.check=1 vm.anon_vma_lazy=0"}
+
+
 def guest_jobs(suite, wanted):
     declared = declarations()
     native = [name for name, want in declared.items() if want["linux"] and wanted(f"linux/{name}")]
@@ -262,6 +269,11 @@ def guest_jobs(suite, wanted):
         shared = [name for name in fitting if not declared[name]["alone"]]
         for hand in deal(shared, max(1, CPUS // cpus)) + alone:
             yield suite.programs(prefix, Machine(cpus=cpus, memory=memory, initrd=initrd), hand)
+    # Memory management once more, every invariant checked after every call of it, in both forms of identity.
+    for mode, args in MODES.items():
+        chosen = [name for name in CHECKED if name in declared and wanted(f"checked/{mode}/{name}")]
+        if chosen:
+            yield suite.programs(f"checked/{mode}", Machine(cpus=4, args=args, initrd=initrd), chosen)
 
 
 def memory_seen(mebibytes):
