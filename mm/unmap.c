@@ -7,7 +7,7 @@
  *	   +----------+------+   +--------+   +-----+-------+
  *
  *	1  large markers across the edges are cut; a hole inside one VMA: split it at `end` (only this step allocates)
- *	2  zap every entry in the range, while the VMAs still lead walkers there (A2)
+ *	2  zap every entry in the range, while the VMAs still lead other walkers there (A2)
  *	3  shrink first and last to what stays; take the VMAs between out of the anon_vma and file trees
  *	4  rmap_lock for writing: VMAs leave the mm's tree, empty tables are unhooked (A7)
  *	5  flush, free pages, tables, VMAs
@@ -43,18 +43,23 @@ void vma_count(struct vma *v, long pages)
 		account_uncommit(mm, -pages);
 }
 
-/* Step 2 for every VMA that meets the range. */
+/* Step 2. VMAs that touch are one walk of the tables. => how many VMAs meet the range */
 static unsigned int zap_vmas(struct tlb_batch *tlb, struct mm *mm, unsigned long start, unsigned long end)
 {
 	struct vma_iter it;
+	struct vma *v = vma_iter_first(&it, &mm->vmas, start);
 	unsigned int n = 0;
 
-	for (struct vma *v = vma_iter_first(&it, &mm->vmas, start); v && v->start < end; v = vma_iter_next(&it)) {
-		unsigned long from = max(start, v->start), to = min(end, v->end);
+	while (v && v->start < end) {
+		unsigned long from = max(start, v->start), at = from;
 
-		zap_unmapped(tlb, v, start, end);
-		vma_count(v, -(long)((to - from) >> PAGE_SHIFT));
-		n++;
+		for (; v && v->start <= at && at < end; v = vma_iter_next(&it), n++) {
+			unsigned long to = min(end, v->end);
+
+			vma_count(v, -(long)((to - at) >> PAGE_SHIFT));
+			at = to;
+		}
+		zap_unmapped(tlb, mm, from, at, start, end);
 		sched_yield_point();
 	}
 	return n;
@@ -74,21 +79,17 @@ static void leave_indexes(struct vma *v)
 static void detach_vmas(struct mm *mm, unsigned long start, unsigned long end, struct list_head *gone)
 {
 	struct vma *v = vma_tree_find(&mm->vmas, start);
+	struct vma_iter it;
 
-	if (v->start < start) {
+	if (v->start < start)
 		vma_resize(v, v->start, start);
-		v = vma_tree_find(&mm->vmas, start);
-	}
-	while (v && v->start < end) {
-		struct vma *next = vma_tree_next(&mm->vmas, v);
-
+	for (v = vma_iter_first(&it, &mm->vmas, start); v && v->start < end; v = vma_iter_next(&it)) {
 		if (v->end > end) {
 			vma_resize(v, end, v->end);
 			break;
 		}
 		leave_indexes(v);
 		list_add_tail(&v->anon_chain, gone);
-		v = next;
 	}
 }
 

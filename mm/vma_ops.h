@@ -82,9 +82,10 @@ bool range_sealed(const struct mm *mm, unsigned long start, unsigned long end);
 /* Pages of v's kind come (> 0) or go: total_vm and its parts, locked_vm, and the charge of an accountable VMA going. */
 void vma_count(struct vma *v, long pages);
 
-/* zap.c: take entries of v's part of [start, end), all of which is being unmapped, out of the tables, markers too.
- * => nothing large straddles start or end */
-void zap_unmapped(struct tlb_batch *tlb, struct vma *v, unsigned long start, unsigned long end);
+/* zap.c: take the entries of [start, end), markers too, out of the tables; it is part of [lo, hi), which is unmapped.
+ * => nothing large straddles lo or hi */
+void zap_unmapped(struct tlb_batch *tlb, struct mm *mm, unsigned long start, unsigned long end, unsigned long lo,
+		  unsigned long hi);
 /* Entries of [start, end), inside v, whose memory goes while the VMA stays: markers stay. */
 void zap_range(struct tlb_batch *tlb, struct vma *v, unsigned long start, unsigned long end);
 /* As above, but markers and anonymous pages stay: only what is the file's own goes. */

@@ -11,6 +11,7 @@
  *
  * Locks: mmap_lock in any mode, or the file's map lock (truncate). Entries change under their table's lock.
  */
+#include "kernel/task.h"
 #include "mm/filemap.h"
 #include "mm/pgtable.h"
 #include "mm/rmap.h"
@@ -100,8 +101,10 @@ static void zap_all(struct zap *z, unsigned long start, unsigned long end)
 		unsigned long split_at = 0;
 
 		start = zap_some(z, start, end, &split_at);
-		if (tlb_full(z->tlb))
+		if (tlb_full(z->tlb)) {
 			tlb_flush(z->tlb);
+			sched_yield_point();
+		}
 		/* Who unmaps has cut what straddles the edges before (vma_unmap); of the others, none makes large leaves yet. */
 		if (split_at && pt_split_leaf(z->mm, split_at))
 			panic("no page table to split the leaf at %lx with", split_at);
@@ -112,11 +115,12 @@ static void zap_all(struct zap *z, unsigned long start, unsigned long end)
 			atomic_long_add(&z->mm->counters[i], -z->gone[i]);
 }
 
-void zap_unmapped(struct tlb_batch *tlb, struct vma *v, unsigned long start, unsigned long end)
+void zap_unmapped(struct tlb_batch *tlb, struct mm *mm, unsigned long start, unsigned long end, unsigned long lo,
+		  unsigned long hi)
 {
-	struct zap z = { .tlb = tlb, .mm = v->mm, .guards = true, .lo = start, .hi = end };
+	struct zap z = { .tlb = tlb, .mm = mm, .guards = true, .lo = lo, .hi = hi };
 
-	zap_all(&z, max(start, v->start), min(end, v->end));
+	zap_all(&z, start, end);
 }
 
 void zap_range(struct tlb_batch *tlb, struct vma *v, unsigned long start, unsigned long end)
