@@ -120,9 +120,12 @@ test(kinds_of_resident_memory)
 	fill(p, 256, 1);
 	fill(s, 256, 1);
 	check_eq(f[0], 1);
-	check(labs(status_kb("RssAnon") - anonymous - 1024) <= 256);
-	check(labs(status_kb("RssShmem") - shmem - 1024) <= 256);
-	check(labs(status_kb("RssFile") - file - 1024) <= 512);
+	/* Linux counts in batches of 32 pages a processor; ours are exact, but for what this code itself touches first. */
+	long slack = on_quire() ? 64 : 32 * 4 * 2 * sysconf(_SC_NPROCESSORS_CONF);
+
+	check(labs(status_kb("RssAnon") - anonymous - 1024) <= slack);
+	check(labs(status_kb("RssShmem") - shmem - 1024) <= slack);
+	check(labs(status_kb("RssFile") - file - 1024) <= slack + 64);
 }
 
 test(smaps_counts_exactly)
