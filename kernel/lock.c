@@ -182,43 +182,35 @@ void lock_assert_none_held(void)
 
 /* ---- Spinlocks ---- */
 
-static void spin_acquire(struct spinlock *l) NO_THREAD_SAFETY;
-static void spin_acquire(struct spinlock *l)
+static bool spin_try(struct spinlock *l)
+{
+	if (__atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE))
+		return false;
+	if (IS_ENABLED(CONFIG_DEBUG))
+		l->owner = (u8)(cpu_id() + 1);
+	return true;
+}
+
+void spin_wait(struct spinlock *l)
 {
 	unsigned long spins = 0;
 
-	while (unlikely(__atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE))) {
+	while (unlikely(!spin_try(l))) {
 		while (READ_ONCE(l->locked)) {
 			cpu_relax();
 			if (IS_ENABLED(CONFIG_DEBUG) && ++spins == SPINS_MAX)
 				panic("deadlock: CPU %d holds the %s lock for ever", l->owner - 1, rank_name[l->rank]);
 		}
 	}
-	l->owner = (u8)(cpu_id() + 1);
 }
 
-void spin_lock(struct spinlock *l) NO_THREAD_SAFETY
+void spin_lock_noted(struct spinlock *l, bool nested)
 {
-	note_spin(l, false, irq_enabled());
-	spin_acquire(l);
+	note_spin(l, nested, irq_enabled());
+	spin_wait(l);
 }
 
-void spin_lock_nested(struct spinlock *l) NO_THREAD_SAFETY
-{
-	note_spin(l, true, irq_enabled());
-	spin_acquire(l);
-}
-
-bool spin_trylock(struct spinlock *l) NO_THREAD_SAFETY
-{
-	if (__atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE))
-		return false;
-	l->owner = (u8)(cpu_id() + 1);
-	note_spin(l, true, irq_enabled());
-	return true;
-}
-
-void spin_unlock(struct spinlock *l) NO_THREAD_SAFETY
+void spin_unlock_noted(struct spinlock *l)
 {
 	debug_assert(spin_is_held(l));
 	l->owner = 0;
@@ -226,12 +218,19 @@ void spin_unlock(struct spinlock *l) NO_THREAD_SAFETY
 	forget_spin(l);
 }
 
+bool spin_trylock(struct spinlock *l) NO_THREAD_SAFETY
+{
+	if (!spin_try(l))
+		return false;
+	note_spin(l, true, irq_enabled());
+	return true;
+}
+
 unsigned long spin_lock_irqsave(struct spinlock *l) NO_THREAD_SAFETY
 {
 	unsigned long flags = irq_save();
 
-	note_spin(l, false, false);
-	spin_acquire(l);
+	spin_lock(l);
 	return flags;
 }
 

@@ -89,7 +89,7 @@ enum lock_rank {
 #define NO_THREAD_SAFETY
 #endif
 
-/* Four bytes in every build, so that one fits into struct page. owner is the CPU's number + 1. */
+/* Four bytes in every build, so that one fits into struct page. owner is the CPU's number + 1, in debug builds. */
 struct CAPABILITY("spinlock") spinlock {
 	u8 locked;
 	u8 rank;
@@ -102,13 +102,40 @@ static inline void spin_init(struct spinlock *l, enum lock_rank rank)
 {
 	*l = (struct spinlock){ .rank = rank };
 }
-void spin_lock(struct spinlock *l) ACQUIRES(*l);
-void spin_lock_nested(struct spinlock *l) ACQUIRES(*l); /* same rank as one already held */
+void spin_lock_noted(struct spinlock *l, bool nested); /* for the three below, in debug builds */
+void spin_unlock_noted(struct spinlock *l);
+void spin_wait(struct spinlock *l); /* until it is ours */
+
+/* A free lock is taken in line. */
+static inline void spin_lock(struct spinlock *l) ACQUIRES(*l) NO_THREAD_SAFETY
+{
+	if (IS_ENABLED(CONFIG_DEBUG))
+		spin_lock_noted(l, false);
+	else if (unlikely(__atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE)))
+		spin_wait(l);
+}
+
+/* Same rank as one already held. */
+static inline void spin_lock_nested(struct spinlock *l) ACQUIRES(*l) NO_THREAD_SAFETY
+{
+	if (IS_ENABLED(CONFIG_DEBUG))
+		spin_lock_noted(l, true);
+	else
+		spin_lock(l);
+}
+
+static inline void spin_unlock(struct spinlock *l) RELEASES(*l) NO_THREAD_SAFETY
+{
+	if (IS_ENABLED(CONFIG_DEBUG))
+		spin_unlock_noted(l);
+	else
+		__atomic_store_n(&l->locked, 0, __ATOMIC_RELEASE);
+}
+
 bool spin_trylock(struct spinlock *l) TRY_ACQUIRES(true, *l);
-void spin_unlock(struct spinlock *l) RELEASES(*l);
 unsigned long spin_lock_irqsave(struct spinlock *l) ACQUIRES(*l);
 void spin_unlock_irqrestore(struct spinlock *l, unsigned long flags) RELEASES(*l);
-bool spin_is_held(struct spinlock *l); /* by this CPU */
+bool spin_is_held(struct spinlock *l); /* by this CPU; debug builds only */
 
 /* A queue of sleeping tasks. */
 struct waitq {

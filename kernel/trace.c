@@ -12,7 +12,7 @@
 #define RING 64 /* records a CPU: four times what a panic prints, as all CPUs are merged */
 
 struct record {
-	u64 time;
+	u64 ticks;
 	unsigned long word[4];
 	enum trace_event event;
 };
@@ -35,7 +35,7 @@ void trace_record(enum trace_event ev, unsigned long a, unsigned long b, unsigne
 	struct ring *r = &rings[cpu_id()];
 	struct record *rec = &r->record[r->next++ % RING];
 
-	rec->time = cpu_clock();
+	rec->ticks = cpu_ticks();
 	rec->event = ev;
 	rec->word[0] = a;
 	rec->word[1] = b;
@@ -52,7 +52,7 @@ static const struct record *newest_before(u64 before, unsigned int *cpu)
 		for (unsigned int j = 0; j < RING; j++) {
 			const struct record *r = &rings[i].record[j];
 
-			if (r->time && r->time < before && (!best || r->time > best->time)) {
+			if (r->ticks && r->ticks < before && (!best || r->ticks > best->ticks)) {
 				best = r;
 				*cpu = i;
 			}
@@ -64,14 +64,15 @@ static void print_record(const struct record *r, unsigned int cpu)
 {
 	char text[160];
 	const unsigned long *w = r->word;
+	u64 time = cpu_ticks_ns(r->ticks);
 
 	/* The formats are the constants of trace.h. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 	snprintf(text, sizeof(text), events[r->event].format, w[0], w[1], w[2], w[3]);
 #pragma GCC diagnostic pop
-	printk(LOG_EMERG, "  [%5lu.%06lu] CPU%u %s: %s", (unsigned long)(r->time / 1000000000),
-	       (unsigned long)(r->time / 1000 % 1000000), cpu, events[r->event].name, text);
+	printk(LOG_EMERG, "  [%5lu.%06lu] CPU%u %s: %s", (unsigned long)(time / 1000000000),
+	       (unsigned long)(time / 1000 % 1000000), cpu, events[r->event].name, text);
 }
 
 void trace_dump_last(unsigned int n)
@@ -84,7 +85,7 @@ void trace_dump_last(unsigned int n)
 		last[found] = newest_before(before, &cpu[found]);
 		if (!last[found])
 			break;
-		before = last[found]->time;
+		before = last[found]->ticks;
 	}
 	printk(LOG_EMERG, "Last %u mm events:", found);
 	while (found--)

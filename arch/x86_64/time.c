@@ -28,9 +28,14 @@
 static u64 tsc_base, tsc_hz;
 static u64 tsc_mult; /* ns = ticks * mult >> 32 */
 
+u64 cpu_ticks_ns(u64 ticks)
+{
+	return ((unsigned __int128)(ticks - tsc_base) * tsc_mult) >> 32;
+}
+
 u64 cpu_clock(void)
 {
-	return ((unsigned __int128)(rdtsc() - tsc_base) * tsc_mult) >> 32;
+	return cpu_ticks_ns(cpu_ticks());
 }
 
 u64 tsc_khz(void)

@@ -56,4 +56,14 @@ void cpu_relax(void); /* a CPU that spins lets others run; alone it would spin f
 
 u64 cpu_clock(void); /* simulated: a nanosecond per question */
 
+static inline u64 cpu_ticks(void)
+{
+	return cpu_clock();
+}
+
+static inline u64 cpu_ticks_ns(u64 ticks)
+{
+	return ticks;
+}
+
 #endif

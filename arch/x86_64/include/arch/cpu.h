@@ -92,6 +92,21 @@ static inline void cpu_relax(void)
 
 u64 cpu_clock(void); /* nanoseconds since boot, monotonic on and across CPUs */
 
+static inline u64 rdtsc(void)
+{
+	u32 lo, hi;
+
+	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+	return lo | (u64)hi << 32;
+}
+
+static inline u64 cpu_ticks(void) /* the same clock, cheaper: cpu_ticks_ns() makes nanoseconds of it */
+{
+	return rdtsc();
+}
+
+u64 cpu_ticks_ns(u64 ticks);
+
 /* ---- Instructions without a name in C. For the port itself; nobody else needs them. ---- */
 
 struct cpuid {
@@ -119,14 +134,6 @@ static inline u64 rdmsr(u32 msr)
 static inline void wrmsr(u32 msr, u64 val)
 {
 	__asm__ volatile("wrmsr" : : "c"(msr), "a"((u32)(val & 0xffffffff)), "d"((u32)(val >> 32)) : "memory");
-}
-
-static inline u64 rdtsc(void)
-{
-	u32 lo, hi;
-
-	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
-	return lo | (u64)hi << 32;
 }
 
 static inline u64 read_cr0(void)
