@@ -28,7 +28,7 @@ OVMF = "/usr/share/ovmf/OVMF.fd"
 
 # The machine of the scoreboard: one instruction is one tick, and two runs are equal to the digit.
 ICOUNT = ["-accel", "tcg,thread=single", "-cpu", "max,-erms", "-icount", "shift=0,sleep=off"]
-PLAIN = ["-accel", "tcg,thread=multi", "-cpu", "max"]
+PLAIN = ["-accel", "tcg,thread=multi"]
 
 
 @dataclass
@@ -41,10 +41,11 @@ class Machine:
     kernel: str = KERNEL
     iso: str = ISO
     icount: bool = False
+    cpu: str = "max"
 
     def command(self):
         """QEMU's command line, but for the serial ports."""
-        command = ["qemu-system-x86_64", *(ICOUNT if self.icount else PLAIN)]
+        command = ["qemu-system-x86_64", *(ICOUNT if self.icount else [*PLAIN, "-cpu", self.cpu])]
         command += ["-m", self.memory, "-smp", str(self.cpus), "-nic", "none", "-no-reboot", "-display", "none"]
         command += ["-device", "isa-debug-exit,iobase=0xf4,iosize=0x01"]
         if self.boot == "direct":

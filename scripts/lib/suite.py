@@ -355,9 +355,11 @@ def bad_jobs(suite):
                          r"initrd")
     yield suite.sentence("bad/initrd-cut", Machine(initrd=broken("bad-cut.cpio", good[: len(good) // 2]), args=args),
                          r"initrd")
-    yield suite.sentence("bad/argument", Machine(args=f"{args} quire.check=maybe init=/bin/true"), r"quire\.check")
+    yield suite.sentence("bad/argument", Machine(args=f"{args} quire.check=maybe init=/bin/true"), r"not a value that quire\.check can have")
     yield suite.sentence("bad/init", Machine(args=f"{args} init=/no/such"), r"quire: panic: .*/no/such")
     yield suite.sentence("bad/init-not-elf", Machine(args=f"{args} init=/etc/passwd"), r"quire: panic: .*/etc/passwd")
+    yield suite.sentence("bad/no-long-mode", Machine(cpu="pentium3", args=args), r"quire: panic: this CPU has no 64-bit mode")
+    yield suite.sentence("bad/no-nx", Machine(cpu="qemu64,-nx", args=args), r"quire: panic: this CPU cannot forbid")
     yield suite.sentence("bad/memory", Machine(memory="12M", args=args), r"too little memory")
 
 
