@@ -51,43 +51,40 @@ struct copy {
 
 /* ---- Entries ---- */
 
-/* Must this entry be copied? File pages of a private mapping come back by fault. */
-static bool entry_needs_copy(pte_t e, int level)
+/* One anonymous page in both address spaces from now on. => false: c->busy must be waited for first */
+static bool share_page(struct copy *c, struct pt_pair *p, struct page *page)
 {
-	struct page *page;
-
-	if (!pte_is_leaf(e, level))
-		return pte_is_marker(e);
-	page = pte_page(e);
-	return page && folio_is_anon(page_folio(page));
-}
-
-/* One leaf of an anonymous page, or a marker. => false: c->busy must be waited for first */
-static bool copy_entry(struct copy *c, struct pt_pair *p)
-{
+	struct folio *f = page_folio(page);
 	pte_t e = p->src.pte;
-	struct folio *f;
 
-	if (pte_is_marker(e)) {
-		pt_pair_set(p, e);
-		return true;
-	}
-	f = page_folio(pte_page(e));
 	if (c->renaming && !anon_rename_folio(&c->rename, f)) {
 		folio_get(f);
 		c->busy = f;
 		return false;
 	}
-	if (pte_write(e)) {
-		e = pte_clear(pt_xchg(p->src.slot, PTE_NONE), PTE_W); /* with the A and D of the last moment */
-		pt_set(p->src.slot, e);
-	}
+	if (pte_write(e))
+		e = pt_wrprotect(p->src.slot);
 	folio_get(f);
-	rmap_add(f, pte_page(e));
-	if (page_test(pte_page(e), PG_EXCLUSIVE))
-		page_clear(pte_page(e), PG_EXCLUSIVE);
+	rmap_add(f, page);
+	if (page_test(page, PG_EXCLUSIVE))
+		page_clear(page, PG_EXCLUSIVE);
 	pt_pair_set(p, e);
 	c->come[MM_ANONPAGES] += PT_LEVEL_SIZE(p->src.level) >> PAGE_SHIFT;
+	return true;
+}
+
+/* Markers are copied, anonymous pages shared; file pages of a private mapping come back by fault. => as above */
+static bool copy_entry(struct copy *c, struct pt_pair *p)
+{
+	const pte_t e = p->src.pte;
+	struct page *page;
+
+	if (pte_is_leaf(e, p->src.level)) {
+		page = pte_page(e);
+		return !page || !folio_is_anon(page_folio(page)) || share_page(c, p, page);
+	}
+	if (pte_is_marker(e))
+		pt_pair_set(p, e);
 	return true;
 }
 
@@ -97,7 +94,7 @@ static int copy_some(struct copy *c, unsigned long *from, unsigned long end)
 	struct pt_pair p;
 
 	pt_for_each_pair(&p, c->src->mm, *from, end, c->dst->mm, *from) {
-		if (!entry_needs_copy(p.src.pte, p.src.level) || copy_entry(c, &p))
+		if (copy_entry(c, &p))
 			continue;
 		*from = p.src.addr;
 		pt_pair_end(&p);

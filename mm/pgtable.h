@@ -52,6 +52,15 @@ static inline pte_t pt_xchg(pte_t *slot, pte_t new_entry)
 	return old;
 }
 
+/* Take the write permission of a present entry, whose A and D the hardware may set at any time. => what it is now; lock
+ * held */
+static inline pte_t pt_wrprotect(pte_t *slot)
+{
+	debug_assert(spin_is_held(&virt_to_page(slot)->table_lock));
+	__atomic_fetch_and(&slot->val, ~(u64)PTE_W, __ATOMIC_SEQ_CST);
+	return pte_of(READ_ONCE(slot->val));
+}
+
 /*
  * Walk every entry that is not none in [addr, end), in ascending order:
  *

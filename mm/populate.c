@@ -101,6 +101,8 @@ long mm_populate_locked(struct mm *mm, unsigned long start, unsigned long end)
 {
 	struct locked_part part;
 
+	if (!READ_ONCE(mm->locked_vm))
+		return 0;
 	while (start < end && find_locked(mm, start, end, &part)) {
 		long err = part.allowed ? fault_in(mm, part.start, part.end, part.access) : -EFAULT;
 

@@ -29,19 +29,6 @@
 #include "mm/pgtable.h"
 #include "mm/rmap.h"
 
-void rmap_add(struct folio *f, struct page *page)
-{
-	debug_assert(page_folio(page) == f);
-	atomic_inc(&page->mapcount);
-}
-
-void rmap_remove(struct folio *f, struct page *page)
-{
-	debug_assert(page_folio(page) == f);
-	debug_assert(atomic_read(&page->mapcount) > 0);
-	atomic_dec(&page->mapcount);
-}
-
 struct walk {
 	struct folio *folio;
 	rmap_fn *fn;

@@ -15,7 +15,17 @@ struct rmap_result {
 struct rmap_result rmap_walk(struct folio *f, rmap_fn *fn, void *arg);
 
 /* Entry counts (M1): called for each entry that is made or taken away, table locked. */
-void rmap_add(struct folio *f, struct page *page);
-void rmap_remove(struct folio *f, struct page *page);
+static inline void rmap_add(struct folio *f __unused, struct page *page)
+{
+	debug_assert(page_folio(page) == f);
+	atomic_inc(&page->mapcount);
+}
+
+static inline void rmap_remove(struct folio *f __unused, struct page *page)
+{
+	debug_assert(page_folio(page) == f);
+	debug_assert(atomic_read(&page->mapcount) > 0);
+	atomic_dec(&page->mapcount);
+}
 
 #endif
