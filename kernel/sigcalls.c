@@ -126,28 +126,26 @@ long sys_rt_sigsuspend(const u64 __user *user, size_t size)
 	return sleep_for_signal();
 }
 
-/* One pending signal of the set. => 0 none */
-static int take_of(u64 set, siginfo_t *info)
+/* One pending signal of the set; `awaited` is what wakes from now on. => 0 none */
+static int take_of(u64 set, u64 awaited, siginfo_t *info)
 {
 	struct task *t = current;
 	int sig;
 
 	spin_lock(&t->process->sig_lock);
 	sig = signal_dequeue(t, ~set, info);
+	t->awaited = sig ? 0 : awaited;
 	signal_recheck(t);
 	spin_unlock(&t->process->sig_lock);
 	return sig;
 }
 
-/* Wait with the signals of the set unblocked, so that they wake; they are not delivered, because nobody goes to user mode. */
 static int wait_for(u64 set, u64 deadline, siginfo_t *info)
 {
-	u64 blocked = current->blocked;
-	int sig = take_of(set, info), err = -EAGAIN;
+	int sig = take_of(set, deadline ? set : 0, info);
 
-	if (sig || deadline == 0)
-		return sig ? sig : err;
-	signal_set_blocked(blocked & ~set);
+	if (sig || !deadline)
+		return sig ? sig : -EAGAIN;
 	for (;;) {
 		WRITE_ONCE(current->state, TASK_INTERRUPTIBLE);
 		smp_mb();
@@ -155,11 +153,10 @@ static int wait_for(u64 set, u64 deadline, siginfo_t *info)
 			break;
 	}
 	WRITE_ONCE(current->state, TASK_RUNNING);
-	sig = take_of(set, info);
-	if (!sig && signal_pending())
-		err = -EINTR;
-	signal_set_blocked(blocked);
-	return sig ? sig : err;
+	sig = take_of(set, 0, info);
+	if (sig)
+		return sig;
+	return signal_pending() ? -EINTR : -EAGAIN;
 }
 
 long sys_rt_sigtimedwait(const u64 __user *user_set, siginfo_t __user *user_info,

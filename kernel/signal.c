@@ -216,7 +216,7 @@ void signal_recheck(struct task *t)
 {
 	struct process *p = t->process;
 
-	t->sig_check = ((t->pending_set | p->pending_set) & ~t->blocked) || p->group_exit || p->stopping ||
+	t->sig_check = ((t->pending_set | p->pending_set) & (~t->blocked | t->awaited)) || p->group_exit || p->stopping ||
 		       p->notify_cont || (p->exec_task && p->exec_task != t);
 }
 
@@ -297,7 +297,7 @@ static void stop_and_continue_rules(struct process *p, int sig)
 
 static bool wants(const struct task *t, int sig)
 {
-	if (t->exited || (t->blocked & SIG_BIT(sig)))
+	if (t->exited || (t->blocked & ~t->awaited & SIG_BIT(sig)))
 		return false;
 	return sig == SIGKILL || t->state != TASK_STOPPED;
 }
@@ -334,7 +334,7 @@ static void wake_receiver(struct process *p, struct task *only, int sig)
 		t = NULL;
 	if (!t)
 		return;
-	if (is_fatal(p, sig))
+	if (is_fatal(p, sig) && !(t->awaited & SIG_BIT(sig)))
 		process_begin_exit(p, sig); /* G4 */
 	else
 		signal_wake(t, false);

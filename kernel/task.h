@@ -77,6 +77,7 @@ struct task {
 	struct fs_context *fs;
 	/* signals */
 	u64 blocked;			/* [s] bit n-1 is signal n */
+	u64 awaited;			/* [s] sigtimedwait: these wake it although they are blocked */
 	u64 saved_blocked;		/* sigsuspend: restored after the handler's frame is made */
 	bool restore_blocked;
 	struct list_head pending;	/* queued siginfos for this task [s] */
