@@ -71,7 +71,9 @@ static bool relock_unchanged(struct fault *f) TRY_ACQUIRES(true, *f->lock)
 
 static pte_t writable_entry(const struct fault *f, u64 pfn)
 {
-	return pte_set(pte_make(pfn, vma_pgprot(f->vma), 1), PTE_W | PTE_D | PTE_A);
+	u64 write = vma_may_write_entry(f->vma) ? PTE_W : 0; /* none in a forced access */
+
+	return pte_set(pte_make(pfn, vma_pgprot(f->vma), 1), write | PTE_D | PTE_A);
 }
 
 /* Count a page in and show it. => lock held; the caller's reference becomes the entry's */
@@ -199,6 +201,8 @@ static bool exclusive(struct page *page)
 
 static void make_writable(struct fault *f)
 {
+	if (unlikely(!vma_may_write_entry(f->vma)))
+		return; /* forced: who forces writes through the frame */
 	pt_set(f->slot, pte_set(f->pte, PTE_W | PTE_D | PTE_A));
 	mmu_flush_local(f->addr); /* others find out by a spurious fault: more permissive needs no shootdown */
 }
@@ -286,6 +290,8 @@ static enum fault_result handle(struct fault *f)
 
 static bool access_allowed(const struct vma *v, unsigned int access)
 {
+	if (unlikely(access & FAULT_FORCE))
+		return access & FAULT_WRITE ? vma_is_cow(v) || vma_test(v, VMA_WRITE) : vma_test(v, VMA_MAYREAD);
 	if (access & FAULT_WRITE)
 		return vma_test(v, VMA_WRITE);
 	if (access & FAULT_EXEC)

@@ -65,7 +65,6 @@ struct mm {
 	struct process *owner;	  /* for messages and rlimits; may be NULL */
 	struct list_head all_node; /* all_mms, for mm_check() */
 	int check_refs; /* mm_check()'s own count of folios that name lazy_root */
-	struct { unsigned long addr; unsigned int access; int result; } last_fault; /* `why fault`, later */
 };
 
 #define DEFAULT_MAX_MAP_COUNT 65530
@@ -92,7 +91,13 @@ void sched_yield_point(void); /* kernel/task.h: long loops reschedule here when 
 bool caller_is_root(void); /* current may what Linux's CAP_IPC_LOCK, CAP_SYS_ADMIN ... allow: effective uid 0 */
 
 /* ---- Faults ---- */
-enum fault_access { FAULT_READ = 0, FAULT_WRITE = 1, FAULT_EXEC = 2, FAULT_USER = 4 /* from user mode */ };
+enum fault_access {
+	FAULT_READ = 0,
+	FAULT_WRITE = 1,
+	FAULT_EXEC = 2,
+	FAULT_USER = 4,	 /* from user mode */
+	FAULT_FORCE = 8, /* a debugger's: what the VMA could allow is enough; a private page is made, not made writable */
+};
 enum fault_result {
 	FAULT_DONE,
 	FAULT_MAPERR, /* SIGSEGV SEGV_MAPERR: nothing mapped, or a guard */

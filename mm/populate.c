@@ -115,46 +115,58 @@ long mm_populate_locked(struct mm *mm, unsigned long start, unsigned long end)
 
 /* ---- Foreign access ---- */
 
+/* May who asks copy from, or into, what the entry maps? Forced writes go to pages that are this table's alone (M2). */
+static bool entry_serves(pte_t e, unsigned int access)
+{
+	struct page *page;
+
+	if (!pte_present(e))
+		return false;
+	if (!(access & FAULT_FORCE))
+		return !pte_protnone(e) && (!(access & FAULT_WRITE) || pte_write(e));
+	if (!(access & FAULT_WRITE) || pte_write(e))
+		return true;
+	page = pte_page(e);
+	return page && folio_is_anon(page_folio(page)) && page_test(page, PG_EXCLUSIVE);
+}
+
 /* Copy within one page while mmap_lock (read) keeps fork from sharing the page under our hands.
  * => true: done; false: not mapped as needed */
-static bool copy_mapped(struct mm *mm, unsigned long addr, void *buf, size_t n, bool write)
+static bool copy_mapped(struct mm *mm, unsigned long addr, void *buf, size_t n, unsigned int access)
 {
 	struct spinlock *lock;
-	struct page *page;
-	pte_t *slot, entry;
-	bool done = false;
+	char *at;
+	pte_t *slot;
+	bool done;
 	u8 level;
 
 	slot = pt_slot_find(mm, addr, &lock, &level);
 	if (!slot)
 		return false;
-	entry = *slot;
-	if (pte_present(entry) && !pte_protnone(entry) && (!write || pte_write(entry))) {
-		u64 pfn = pte_pfn(entry) + ((addr & (PT_LEVEL_SIZE(level) - 1)) >> PAGE_SHIFT);
-
-		page = pfn_to_page(pfn);
-		if (write)
-			memcpy((char *)page_to_virt(page) + (addr & ~PAGE_MASK), buf, n);
+	done = entry_serves(*slot, access);
+	if (done) {
+		at = (char *)phys_to_virt(pte_pfn(*slot) << PAGE_SHIFT) + (addr & (PT_LEVEL_SIZE(level) - 1));
+		if (access & FAULT_WRITE)
+			memcpy(at, buf, n);
 		else
-			memcpy(buf, (char *)page_to_virt(page) + (addr & ~PAGE_MASK), n);
-		done = true;
+			memcpy(buf, at, n);
 	}
 	spin_unlock(lock);
 	return done;
 }
 
-static bool copy_page_part(struct mm *mm, unsigned long addr, void *buf, size_t n, bool write)
+static bool copy_page_part(struct mm *mm, unsigned long addr, void *buf, size_t n, unsigned int access)
 {
 	/* A page may be taken away again between its fault and the copy; twice is bad luck, many times is a refusal. */
 	for (int tries = 0; tries < 16; tries++) {
 		bool done;
 
 		read_lock(&mm->mmap_lock);
-		done = copy_mapped(mm, addr, buf, n, write);
+		done = copy_mapped(mm, addr, buf, n, access);
 		read_unlock(&mm->mmap_lock);
 		if (done)
 			return true;
-		if (mm_fault(mm, addr, write ? FAULT_WRITE : FAULT_READ) != FAULT_DONE)
+		if (mm_fault(mm, addr, access) != FAULT_DONE)
 			return false;
 	}
 	return false;
@@ -162,15 +174,15 @@ static bool copy_page_part(struct mm *mm, unsigned long addr, void *buf, size_t 
 
 size_t mm_access(struct mm *mm, unsigned long addr, void *buf, size_t n, bool write, bool force)
 {
+	unsigned int access = (write ? FAULT_WRITE : FAULT_READ) | (force ? FAULT_FORCE : 0);
 	size_t done = 0;
 
 	while (done < n && addr + done < TASK_SIZE) {
 		size_t part = min(n - done, (size_t)(PAGE_SIZE - ((addr + done) & ~PAGE_MASK)));
 
-		if (!copy_page_part(mm, addr + done, (char *)buf + done, part, write))
+		if (!copy_page_part(mm, addr + done, (char *)buf + done, part, access))
 			break;
 		done += part;
 	}
-	(void)force;
 	return done;
 }

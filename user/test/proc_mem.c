@@ -239,3 +239,26 @@ test(mem_of_a_forked_page)
 	check_exit(pid, 0);
 	check_eq(at(0)[0], 'p');
 }
+
+test(mem_forces_into_private_memory)
+{
+	/* A debugger's breakpoint: into a page that may not be written, which becomes a copy and stays read-only. */
+	char *p = arena(0, 2), c = 9;
+	pid_t pid;
+
+	fill(p, 2, 1);
+	check_ok(sys_mprotect(p, PAGE, PROT_READ));
+	check_ok(sys_mprotect(p + PAGE, PAGE, PROT_NONE));
+	child(pid) {
+		int fd = mem();
+
+		check_eq(pwrite(fd, &c, 1, (long)p), 1);
+		check_eq(p[0], 9);
+		check_accerr(fault_write(p), p);
+		check_eq(pread(fd, &c, 1, (long)(p + PAGE)), 1);
+		check_eq(c, 2);
+		check_accerr(fault_read(p + PAGE), p + PAGE);
+	}
+	check_exit(pid, 0);
+	check_eq(p[0], 1);
+}
