@@ -21,13 +21,15 @@
 #define LSR_EMPTY 0x20
 #define DIVISOR_115200 1
 
-/* 16 characters at 115200 baud take 1.4 ms, port reads about 1 us each: more means that nobody is there. */
-#define TRANSMIT_SPINS 20000
+/* 16 characters at 115200 baud take 1.4 ms, but the transmitter of an emulated port empties when somebody on a busy machine
+ * reads: seconds are patience, more means that nobody is there. Port reads take between 0.1 and 1 us. */
+#define TRANSMIT_SPINS 20000000
 /* Input that nobody takes must not keep the handler for ever. */
 #define POLL_ROUNDS 16
 
 static const u16 io_base[UART_COUNT] = { 0x3f8, 0x2f8, 0x3e8, 0x2e8 };
 static bool present[UART_COUNT];
+static bool abandoned[UART_COUNT]; /* nobody read for that long: no more waiting until somebody does */
 
 static bool probe(u16 base)
 {
@@ -70,13 +72,16 @@ bool uart_present(unsigned int port)
 
 void uart_putc(unsigned int port, char c)
 {
-	unsigned int spins = TRANSMIT_SPINS;
+	unsigned int spins;
 
 	if (!uart_present(port))
 		return;
+	spins = abandoned[port] ? 1 : TRANSMIT_SPINS;
 	while (!(inb(io_base[port] + REG_LSR) & LSR_EMPTY) && --spins)
 		cpu_relax();
-	outb(io_base[port] + REG_DATA, c);
+	abandoned[port] = !spins;
+	if (spins)
+		outb(io_base[port] + REG_DATA, c);
 }
 
 int uart_getc(unsigned int port)
