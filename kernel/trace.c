@@ -32,7 +32,7 @@ static const struct {
 
 void trace_record(enum trace_event ev, unsigned long a, unsigned long b, unsigned long c, unsigned long d)
 {
-	struct ring *r = &rings[cpu_id()];
+	struct ring *r = opaque_pointer(&rings[cpu_id()]);
 	struct record *rec = &r->record[r->next++ % RING];
 
 	rec->ticks = cpu_ticks();

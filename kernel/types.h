@@ -65,6 +65,14 @@ typedef int32_t s32;
 #define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 #define barrier() __asm__ __volatile__("" ::: "memory")
+/* A pointer that the compiler knows nothing about, and so keeps in a register: it would compute the address of a CPU's
+ * element of an array again for each field, after every asm or atomic operation in between. */
+#define opaque_pointer(p)                                                                          \
+	({                                                                                         \
+		__typeof__(p) pointer_ = (p);                                                      \
+		__asm__("" : "+r"(pointer_));                                                      \
+		pointer_;                                                                          \
+	})
 #define smp_load_acquire(p) __atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define smp_store_release(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
 #define smp_mb() __atomic_thread_fence(__ATOMIC_SEQ_CST)

@@ -280,7 +280,7 @@ void pcp_drain_all(void)
 static inline struct page *alloc_single(enum page_type type, unsigned int *gfp)
 {
 	unsigned long flags = irq_save();
-	struct pcp *pcp = &pcps[cpu_id()];
+	struct pcp *pcp = opaque_pointer(&pcps[cpu_id()]);
 	struct page *p = NULL;
 
 	claim_take(&pcp->claim);
@@ -305,7 +305,7 @@ static inline struct page *alloc_single(enum page_type type, unsigned int *gfp)
 static void count_used(enum page_type type, long frames)
 {
 	unsigned long flags = irq_save();
-	struct pcp *pcp = &pcps[cpu_id()];
+	struct pcp *pcp = opaque_pointer(&pcps[cpu_id()]);
 
 	claim_take(&pcp->claim);
 	pcp->used[type] += frames;
@@ -412,7 +412,7 @@ static inline void frame_to_free(struct page *p)
 static void free_single(struct page *p, enum page_type type)
 {
 	unsigned long flags = irq_save();
-	struct pcp *pcp = &pcps[cpu_id()];
+	struct pcp *pcp = opaque_pointer(&pcps[cpu_id()]);
 
 	claim_take(&pcp->claim);
 	if (unlikely(pcp->nr == PCP_SIZE))
@@ -427,7 +427,7 @@ void page_free_clean(struct page *p)
 {
 	enum page_type type = page_type(p);
 	unsigned long flags = irq_save();
-	struct pcp *pcp = &pcps[cpu_id()];
+	struct pcp *pcp = opaque_pointer(&pcps[cpu_id()]);
 	bool room;
 
 	debug_assert(!page_order(p) && atomic_read(&p->refcount) <= 1);
@@ -477,7 +477,7 @@ void page_free(struct page *p, unsigned int order)
 void page_free_many(struct page **pages, unsigned int n)
 {
 	unsigned long flags = irq_save();
-	struct pcp *pcp = &pcps[cpu_id()];
+	struct pcp *pcp = opaque_pointer(&pcps[cpu_id()]);
 	unsigned int keep;
 
 	for (unsigned int i = 0; i < n; i++) {

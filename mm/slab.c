@@ -382,7 +382,7 @@ void *kmem_cache_alloc(struct kmem_cache *c)
 	if (alloc_injected_failure())
 		return NULL;
 	flags = irq_save();
-	cc = &c->cpu[cpu_id()];
+	cc = opaque_pointer(&c->cpu[cpu_id()]);
 	claim_take(&cc->claim);
 	if (likely(cc->nr)) {
 		obj = cc->loaded->obj[--cc->nr];
@@ -446,7 +446,7 @@ void kmem_cache_free(struct kmem_cache *c, void *obj)
 		object_check_free(c, obj);
 	object_hide(c, obj);
 	flags = irq_save();
-	cc = &c->cpu[cpu_id()];
+	cc = opaque_pointer(&c->cpu[cpu_id()]);
 	claim_take(&cc->claim);
 	done = free_to_magazine(cc, obj);
 	claim_drop(&cc->claim);
