@@ -336,14 +336,17 @@ static unsigned int next_used(const pte_t *table, unsigned int i, unsigned int l
 	return i;
 }
 
-static void unhook_table(struct prune *p, pte_t *slot, int level, struct page *child, unsigned long addr)
+/* `child`, which is empty, leaves its slot in `table`. */
+static void unhook_table(struct prune *p, struct page *table, pte_t *slot, struct page *child, unsigned long addr)
 {
-	struct spinlock *lock = slot_lock(p->tlb->mm, slot, level);
+	struct mm *mm = p->tlb->mm;
+	struct spinlock *lock = table->table_level > PT_LEAF_LEVEL_MAX ? &mm->pt_lock : &table->table_lock;
 
 	spin_lock(lock);
-	pt_set(slot, PTE_NONE);
+	WRITE_ONCE(slot->val, 0);
+	table->table_present--;
 	spin_unlock(lock);
-	atomic_dec(&p->tlb->mm->table_pages);
+	atomic_dec(&mm->table_pages);
 	/* Any flush of an address makes a CPU forget all upper entries it may have cached (SDM 3A, 4.10.4.1). */
 	tlb_note(p->tlb, addr, 1);
 	tlb_put_table(p->tlb, child);
@@ -351,27 +354,28 @@ static void unhook_table(struct prune *p, pte_t *slot, int level, struct page *c
 
 /* Unhook the empty tables below `table`, of `level`, whose first byte is `base`; children first, because they may
  * leave their parents empty. => the range meets the table's */
-static void prune_table(struct prune *p, pte_t *table, int level, unsigned long base)
+static void prune_table(struct prune *p, struct page *table, int level, unsigned long base)
 {
 	const unsigned long size = PT_LEVEL_SIZE(level);
 	const unsigned int limit = pt_index(min(base + (size << PT_SHIFT), p->end) - 1, level) + 1;
-	unsigned int left = virt_to_page(table)->table_present; /* an upper bound: some may lie outside the range */
+	unsigned int left = table->table_present; /* an upper bound: some may lie outside the range */
+	pte_t *slots = page_to_virt(table);
 
 	for (unsigned int i = pt_index(max(base, p->start), level); left; i++, left--) {
 		struct page *child;
 		unsigned long addr;
 
-		i = next_used(table, i, limit);
+		i = next_used(slots, i, limit);
 		if (i >= limit)
 			break;
-		addr = base + i * size;
-		if (!pte_is_table(table[i], level))
+		if (!pte_is_table(slots[i], level))
 			continue;
+		addr = base + i * size;
+		child = pfn_to_page(pte_pfn(slots[i]));
 		if (level > 2)
-			prune_table(p, pte_table(table[i]), level - 1, addr);
-		child = pfn_to_page(pte_pfn(table[i]));
+			prune_table(p, child, level - 1, addr);
 		if (!child->table_present && addr >= p->floor && addr + size <= p->ceiling)
-			unhook_table(p, &table[i], level, child, addr);
+			unhook_table(p, table, &slots[i], child, addr);
 	}
 }
 
@@ -383,7 +387,7 @@ void pt_free_empty(struct tlb_batch *tlb, struct mm *mm, unsigned long start, un
 	assert_write_held(&mm->lazy_root.rmap_lock);
 	if (ceiling >= TASK_SIZE) /* nothing above: the last table ends behind TASK_SIZE */
 		p.ceiling = ~0UL;
-	prune_table(&p, mm->top, PT_LEVELS, 0);
+	prune_table(&p, virt_to_page(mm->top), PT_LEVELS, 0);
 }
 
 int pt_create(struct mm *mm)

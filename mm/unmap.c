@@ -24,9 +24,9 @@
 
 bool range_sealed(const struct mm *mm, unsigned long start, unsigned long end)
 {
-	const struct vma *v;
+	struct vma_iter it;
 
-	vma_tree_for_each_range(v, &mm->vmas, start, end)
+	for (const struct vma *v = vma_iter_first(&it, &mm->vmas, start); v && v->start < end; v = vma_iter_next(&it))
 		if (vma_test(v, VMA_SEALED))
 			return true;
 	return false;
@@ -78,12 +78,14 @@ static void leave_indexes(struct vma *v)
 /* Step 3. Whole VMAs are gathered on `gone`, linked by the list head their chains no longer need. */
 static void detach_vmas(struct mm *mm, unsigned long start, unsigned long end, struct list_head *gone)
 {
-	struct vma *v = vma_tree_find(&mm->vmas, start);
 	struct vma_iter it;
+	struct vma *v = vma_iter_first(&it, &mm->vmas, start);
 
-	if (v->start < start)
+	if (v->start < start) {
 		vma_resize(v, v->start, start);
-	for (v = vma_iter_first(&it, &mm->vmas, start); v && v->start < end; v = vma_iter_next(&it)) {
+		v = vma_iter_first(&it, &mm->vmas, start);
+	}
+	for (; v && v->start < end; v = vma_iter_next(&it)) {
 		if (v->end > end) {
 			vma_resize(v, end, v->end);
 			break;
