@@ -1,5 +1,5 @@
 /*
- * /proc/<pid>: limits, comm, and the three faces of the memory killer's choice.
+ * /proc/<pid>: limits, comm, wchan, and the three faces of the memory killer's choice.
  *
  *	oom_score_adj   -1000 .. 1000    what counts
  *	oom_adj         -17 .. 15        the same on the old scale; both can be written
@@ -198,5 +198,15 @@ int proc_oom_score(struct seq *s, struct proc_node *n)
 	if (mm)
 		mm_put(mm);
 	seq_printf(s, "%ld\n", score);
+	return 0;
+}
+
+/* ---- wchan ---- */
+
+/* The name of the function that a task sleeps in, or 0, also where the kernel does not tell: ours never does. */
+int proc_wchan(struct seq *s, struct proc_node *n)
+{
+	(void)n;
+	seq_putc(s, '0');
 	return 0;
 }

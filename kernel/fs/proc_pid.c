@@ -217,6 +217,7 @@ static const struct proc_entry mm_table[] = {
 	RECORDS("smaps", 0444, proc_smaps_next, NULL),                                              \
 	GUARDED("smaps_rollup", 0444, smaps_rollup),                                                \
 	PROC_FILE("pagemap", 0400, &proc_pagemap_fops),                                             \
+	PROC_TEXT("wchan", 0444, proc_wchan),                                                       \
 	PROC_TEXT("oom_score", 0444, proc_oom_score),                                               \
 	PROC_WRITABLE("oom_adj", 0644, proc_oom_adj, &proc_oom_adj_fops),                           \
 	PROC_WRITABLE("oom_score_adj", 0644, proc_oom_score_adj, &proc_oom_score_adj_fops),         \

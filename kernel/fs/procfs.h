@@ -107,6 +107,7 @@ int proc_stat(struct seq *s, struct proc_node *n);
 /* proc_knobs.c: /proc/<pid>/, small files, most of which can be written */
 int proc_limits(struct seq *s, struct proc_node *n);
 int proc_comm(struct seq *s, struct proc_node *n);
+int proc_wchan(struct seq *s, struct proc_node *n);
 int proc_oom_score(struct seq *s, struct proc_node *n);
 int proc_oom_score_adj(struct seq *s, struct proc_node *n);
 int proc_oom_adj(struct seq *s, struct proc_node *n);
