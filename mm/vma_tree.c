@@ -30,8 +30,6 @@
 #include "mm/slab.h"
 #include "mm/vma_node.h"
 
-#define SPARE_KEPT 4U /* beyond those promised: a map and unmap in turn allocate no node */
-
 static struct kmem_cache *node_cache;
 
 void vma_tree_boot(void)
@@ -45,6 +43,12 @@ void vma_tree_init(struct vma_tree *t)
 }
 
 /* ---- Nodes and spares ---- */
+
+/* Spare nodes kept beside those promised: what two insertions reserve, so that changes in turn allocate no node. */
+static unsigned int spare_kept(const struct vma_tree *t)
+{
+	return t->reserved + 2 * (t->height + 1);
+}
 
 static void spare_push(struct vma_tree *t, struct vma_node *n)
 {
@@ -79,7 +83,7 @@ static struct vma_node *node_new(struct vma_tree *t, struct vma_tree_reserve *r)
 static void node_put(struct vma_tree *t, struct vma_node *n)
 {
 	t->nodes--;
-	if (t->nr_spare < t->reserved + SPARE_KEPT)
+	if (t->nr_spare < spare_kept(t))
 		spare_push(t, n);
 	else
 		kmem_cache_free(node_cache, n);
@@ -111,7 +115,7 @@ void vma_tree_unreserve(struct vma_tree_reserve *r)
 		return;
 	t->reserved -= r->nr;
 	r->nr = 0;
-	while (t->nr_spare > t->reserved + SPARE_KEPT)
+	while (t->nr_spare > spare_kept(t))
 		kmem_cache_free(node_cache, spare_pop(t));
 }
 
