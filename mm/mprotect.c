@@ -142,10 +142,11 @@ static int protect_range(struct tlb_batch *tlb, struct mm *mm, unsigned long sta
 /* PROT_GROWSDOWN: the range begins where the growing VMA begins. */
 static int extend_to_growing(struct mm *mm, unsigned long *start, unsigned int grows)
 {
-	const struct vma *v = vma_tree_find(&mm->vmas, *start);
+	const struct vma *v;
 
 	if (!grows)
-		return v ? 0 : -ENOMEM;
+		return 0;
+	v = vma_tree_find(&mm->vmas, *start);
 	if (!v)
 		return -ENOMEM;
 	if (grows & PROT_GROWSUP)
