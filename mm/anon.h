@@ -167,7 +167,7 @@ static inline struct address_space *folio_address_space(const struct folio *f) /
 	return w & FOLIO_MAPPING_FLAGS ? NULL : (struct address_space *)w;
 }
 
-/* A pinned identity. */
+/* A pinned identity (identity.c). */
 struct identity {
 	unsigned long word; /* as in folio->mapping; 0: none */
 };
