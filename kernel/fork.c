@@ -295,6 +295,8 @@ static void clone_task_fields(struct task *t, const struct clone_request *req)
 
 	t->affinity = me->affinity;
 	t->nice = me->nice;
+	t->policy = me->policy;
+	t->rt_priority = me->rt_priority;
 	memcpy(t->comm, me->comm, sizeof(t->comm));
 	if (req->flags & CLONE_CHILD_CLEARTID)
 		t->clear_tid = req->child_tid;

@@ -1,8 +1,11 @@
 /*
  * The scheduler: who runs where, for how long.
  *
- * Each CPU has a queue of tasks that are ready. Tasks run in turn, a slice of time each: SLICE_NS for nice 0, up to twice
- * that or down to one tick for others. Kernel threads go to the head of the queue: what they do is short and waited for.
+ * Each CPU has a queue of tasks that are ready, ordered by rank: kernel threads first (what they do is short and waited
+ * for), real-time tasks by their priority, then all others. Tasks of one rank run in turn, a slice of time each: SLICE_NS
+ * for nice 0, up to twice that or down to one tick for others; SCHED_FIFO has no slices. Whoever becomes ready with a
+ * higher rank than what runs takes its place. Real-time tasks that leave nothing to others for RT_MAX_NS stand aside for
+ * RT_PAUSE_NS.
  *
  *	sched_wake()   to the CPU where the task ran last; if that one is busy, to one that is idle
  *	tick           end of the slice, when others wait; an idle CPU is told when work waits here
@@ -22,6 +25,7 @@
 #include "kernel/printk.h"
 #include "kernel/signal.h"
 #include "kernel/task.h"
+#include "kernel/uapi/sched.h"
 #include "mm/mm.h"
 #include <arch/cpu.h>
 #include <arch/irq.h>
@@ -29,12 +33,17 @@
 
 #define SLICE_NS 10000000UL /* at nice 0 */
 #define TICK_NS (NSEC_PER_SEC / HZ)
+#define RT_MAX_NS 950000000UL /* as Linux: 950 ms of each second */
+#define RT_PAUSE_NS 50000000UL
+#define RANK_KTHREAD 100 /* above all real-time priorities */
 
 static struct runq {
 	struct spinlock lock;
 	unsigned int nr; /* on `ready` */
 	struct list_head ready;
 	struct task *running;
+	u64 rt_since;	 /* when others ran last, or none waited */
+	u64 rt_pause;	 /* end of the time in which real-time tasks stand aside; 0 none */
 	struct task idle;
 	struct cpu_usage usage;
 } __aligned(64) runqs[CONFIG_MAX_CPUS];
@@ -49,6 +58,11 @@ static struct runq *this_runq(void)
 static bool is_idle_task(const struct runq *rq, const struct task *t)
 {
 	return t == &rq->idle;
+}
+
+static unsigned int rank_of(const struct task *t)
+{
+	return t->process ? t->rt_priority : RANK_KTHREAD;
 }
 
 static u64 slice_of(const struct task *t)
@@ -88,13 +102,21 @@ char task_state_letter(const struct task *t)
 
 /* ---- The queue. => its lock is held ---- */
 
+/* Behind those of its own rank, or with at_head before them. */
 static void enqueue(struct runq *rq, struct task *t, bool at_head) REQUIRES(rq->lock)
 {
-	if (at_head)
-		list_add(&t->run_node, &rq->ready);
-	else
-		list_add_tail(&t->run_node, &rq->ready);
+	unsigned int rank = rank_of(t);
+	struct task *other;
+
 	rq->nr++;
+	if (likely(!rank && !at_head)) {
+		list_add_tail(&t->run_node, &rq->ready);
+		return;
+	}
+	list_for_each_entry(other, &rq->ready, run_node)
+		if (rank_of(other) < rank || (at_head && rank_of(other) == rank))
+			break;
+	list_add_tail(&t->run_node, &other->run_node);
 }
 
 static void dequeue(struct runq *rq, struct task *t) REQUIRES(rq->lock)
@@ -110,11 +132,16 @@ static struct task *pick(struct runq *rq) REQUIRES(rq->lock)
 	if (!rq->nr)
 		return &rq->idle;
 	t = list_first_entry(&rq->ready, struct task, run_node);
+	if (unlikely(rq->rt_pause) && t->rt_priority) {
+		struct task *last = list_last_entry(&rq->ready, struct task, run_node);
+
+		t = last->rt_priority ? t : last;
+	}
 	dequeue(rq, t);
 	return t;
 }
 
-/* Work has come to a CPU: when it is idle it must look. A kernel thread does not wait for the end of a slice. */
+/* Work has come to a CPU: when it is idle it must look. A higher rank does not wait for the end of a slice. */
 static void kick(unsigned int cpu, bool at_once)
 {
 	smp_mb(); /* S4 */
@@ -125,10 +152,10 @@ static void kick(unsigned int cpu, bool at_once)
 /* t is RUNNING and on no queue; rq is its CPU's, its lock is held and released. => interrupts off */
 static void enqueue_and_unlock(struct runq *rq, struct task *t) RELEASES(rq->lock)
 {
-	bool urgent = !t->process;
+	bool urgent = rq->running && rank_of(t) && rank_of(t) > rank_of(rq->running);
 
-	enqueue(rq, t, urgent);
-	if (urgent && rq->running)
+	enqueue(rq, t, false);
+	if (unlikely(urgent))
 		rq->running->need_resched = true;
 	spin_unlock(&rq->lock);
 	kick((unsigned int)(rq - runqs), urgent);
@@ -198,15 +225,17 @@ void schedule(void)
 {
 	struct task *prev = current, *next;
 	struct runq *rq;
+	bool preempted;
 
 	debug_assert(lock_may_sleep());
 	irq_disable();
+	preempted = prev->need_resched && prev->policy == SCHED_FIFO;
 	rq = this_runq();
 	spin_lock(&rq->lock);
 	prev->need_resched = false;
 	if (prev->state == TASK_RUNNING) {
 		if (!is_idle_task(rq, prev) && likely(may_run_here(prev)))
-			enqueue(rq, prev, false);
+			enqueue(rq, prev, preempted);
 		prev->nivcsw++;
 	} else {
 		prev->nvcsw++;
@@ -388,6 +417,23 @@ void sched_set_affinity(struct task *t, u64 mask)
 	irq_restore(flags);
 }
 
+void sched_set_policy(struct task *t, int policy, int rt_priority) NO_THREAD_SAFETY
+{
+	unsigned long flags = irq_save();
+	struct runq *rq = lock_task_runq(t);
+	bool queued = !list_empty(&t->run_node);
+
+	if (queued)
+		dequeue(rq, t);
+	t->policy = (u8)policy;
+	t->rt_priority = (u8)rt_priority;
+	if (queued)
+		enqueue(rq, t, false);
+	rq->running->need_resched = true; /* it may be the lesser one now */
+	spin_unlock(&rq->lock);
+	irq_restore(flags);
+}
+
 /* ---- Ticks and the idle loop ---- */
 
 /* What this CPU did in the tick that ends. => interrupts off */
@@ -421,6 +467,19 @@ static void account_tick(struct task *t, bool from_user)
 		t->tick_work = true;
 }
 
+/* Real-time tasks must leave something to the others that wait. => interrupts off */
+static void limit_rt(struct runq *rq, struct task *t, u64 now)
+{
+	if (rq->rt_pause && now >= rq->rt_pause) {
+		rq->rt_pause = 0;
+		rq->rt_since = now;
+		t->need_resched = true;
+	} else if (!rq->rt_pause && rq->nr && now - rq->rt_since > RT_MAX_NS) {
+		rq->rt_pause = now + RT_PAUSE_NS;
+		t->need_resched = true;
+	}
+}
+
 void timer_tick(bool from_user)
 {
 	struct runq *rq = this_runq();
@@ -432,8 +491,12 @@ void timer_tick(bool from_user)
 	if (is_idle_task(rq, t))
 		return;
 	account_tick(t, from_user);
-	if ((rq->nr && now >= t->slice_end) || !may_run_here(t))
+	if ((rq->nr && now >= t->slice_end && t->policy != SCHED_FIFO) || !may_run_here(t))
 		t->need_resched = true;
+	if (unlikely(t->rt_priority || rq->rt_pause))
+		limit_rt(rq, t, now);
+	else
+		rq->rt_since = now;
 	offer_work(rq);
 }
 

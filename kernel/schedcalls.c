@@ -1,6 +1,5 @@
 /*
- * System calls on scheduling. There is one policy, round robin with nice values: the real-time ones are accepted nowhere,
- * their limits can be asked for.
+ * System calls on scheduling. SCHED_BATCH and SCHED_IDLE are told back as they were set, and run as SCHED_OTHER.
  */
 #include "kernel/lib/string.h"
 #include "kernel/proc.h"
@@ -12,6 +11,7 @@
 
 #define NICE_MIN (-20)
 #define NICE_MAX 19
+#define RT_PRIORITY_MAX 99
 #define SLICE_NS 10000000L /* sched.c, nice 0 */
 
 long sys_sched_yield(void)
@@ -94,19 +94,6 @@ long sys_getcpu(u32 __user *cpu, u32 __user *node, void __user *unused)
 
 /* ---- Policies ---- */
 
-/* Does the task exist? => 0 or -errno */
-static int check_task(int tid)
-{
-	struct task *t;
-
-	if (tid < 0)
-		return -EINVAL;
-	spin_lock(&pid_lock);
-	t = find(tid);
-	spin_unlock(&pid_lock);
-	return t ? 0 : -ESRCH;
-}
-
 static bool policy_known(int policy)
 {
 	return policy == SCHED_OTHER || policy == SCHED_FIFO || policy == SCHED_RR || policy == SCHED_BATCH ||
@@ -118,46 +105,86 @@ static bool is_realtime(int policy)
 	return policy == SCHED_FIFO || policy == SCHED_RR;
 }
 
-long sys_sched_setscheduler(int tid, int policy, const struct sched_param __user *user)
+/* => pid_lock held */
+static int set_policy(struct task *t, int policy, int priority)
+{
+	if (policy < 0)
+		policy = t->policy;
+	if (!policy_known(policy) || priority < 0 || priority > RT_PRIORITY_MAX || (priority != 0) != is_realtime(policy))
+		return -EINVAL;
+	if (!may_schedule(t->process))
+		return -EPERM;
+	if (is_realtime(policy) && !capable(CAP_SYS_NICE) &&
+	    (u64)priority > max(t->process->rlim[RLIMIT_RTPRIO].cur, (u64)t->rt_priority))
+		return -EPERM;
+	sched_set_policy(t, policy, priority);
+	return 0;
+}
+
+/* policy -1: as it is */
+static long change_policy(int tid, int policy, const struct sched_param __user *user)
 {
 	struct sched_param param;
+	struct task *t;
 	int err;
 
 	if (!user || tid < 0)
 		return -EINVAL;
 	if (copy_from_user(&param, user, sizeof(param)))
 		return -EFAULT;
-	err = check_task(tid);
-	if (err)
-		return err;
-	if (!policy_known(policy) || (param.sched_priority != 0) != is_realtime(policy))
-		return -EINVAL;
-	return is_realtime(policy) ? -EPERM : 0;
+	spin_lock(&pid_lock);
+	t = find(tid);
+	err = t ? set_policy(t, policy, param.sched_priority) : -ESRCH;
+	spin_unlock(&pid_lock);
+	sched_yield_point();
+	return err;
 }
 
-long sys_sched_getscheduler(int tid)
+long sys_sched_setscheduler(int tid, int policy, const struct sched_param __user *user)
 {
-	int err = check_task(tid);
-
-	return err ? err : SCHED_OTHER;
+	return policy < 0 ? -EINVAL : change_policy(tid, policy, user);
 }
 
 long sys_sched_setparam(int tid, const struct sched_param __user *user)
 {
-	return sys_sched_setscheduler(tid, SCHED_OTHER, user);
+	return change_policy(tid, -1, user);
+}
+
+/* What a task has. => 0 or -errno */
+static int get_policy(int tid, int *policy, int *priority)
+{
+	struct task *t;
+
+	if (tid < 0)
+		return -EINVAL;
+	spin_lock(&pid_lock);
+	t = find(tid);
+	if (t) {
+		*policy = t->policy;
+		*priority = t->rt_priority;
+	}
+	spin_unlock(&pid_lock);
+	return t ? 0 : -ESRCH;
+}
+
+long sys_sched_getscheduler(int tid)
+{
+	int policy, priority, err = get_policy(tid, &policy, &priority);
+
+	return err ? err : policy;
 }
 
 long sys_sched_getparam(int tid, struct sched_param __user *user)
 {
-	const struct sched_param none = { 0 };
-	int err = user ? check_task(tid) : -EINVAL;
+	struct sched_param param;
+	int policy, err = user ? get_policy(tid, &policy, &param.sched_priority) : -EINVAL;
 
-	return err ? err : copy_to_user(user, &none, sizeof(none)) ? -EFAULT : 0;
+	return err ? err : copy_to_user(user, &param, sizeof(param)) ? -EFAULT : 0;
 }
 
 long sys_sched_get_priority_max(int policy)
 {
-	return !policy_known(policy) ? -EINVAL : is_realtime(policy) ? 99 : 0;
+	return !policy_known(policy) ? -EINVAL : is_realtime(policy) ? RT_PRIORITY_MAX : 0;
 }
 
 long sys_sched_get_priority_min(int policy)
@@ -167,8 +194,8 @@ long sys_sched_get_priority_min(int policy)
 
 long sys_sched_rr_get_interval(int tid, struct timespec __user *user)
 {
-	const struct timespec slice = { 0, SLICE_NS };
-	int err = check_task(tid);
+	int policy = 0, priority, err = get_policy(tid, &policy, &priority);
+	struct timespec slice = { 0, policy == SCHED_FIFO ? 0 : SLICE_NS };
 
 	return err ? err : copy_to_user(user, &slice, sizeof(slice)) ? -EFAULT : 0;
 }

@@ -56,6 +56,7 @@ struct task {
 	u8 cpu;				/* [r] run queue it is or was on */
 	u64 affinity;			/* CPUs it may run on, bit per CPU */
 	int nice;
+	u8 policy, rt_priority;		/* SCHED_*; 1..99 under FIFO and RR, else 0 [r] */
 	u64 slice_end;			/* cpu_clock() */
 	struct list_head run_node;	/* [r] */
 	u64 utime, stime;		/* ns, by ticks: how runtime divides [o] */
@@ -217,6 +218,7 @@ bool sched_wake_if(struct task *t, unsigned int states); /* only from one of the
 void sched_init(void);			/* boot CPU: its idle task is current afterwards */
 void sched_start(struct task *t);	/* a new task's first time on a run queue */
 void sched_set_affinity(struct task *t, u64 mask);
+void sched_set_policy(struct task *t, int policy, int rt_priority);
 u64 task_runtime(struct task *t);	/* ns on a CPU, up to now */
 unsigned int sched_nr_running(void);
 struct cpu_usage {			/* of one CPU since boot: ns by ticks, and task switches */
