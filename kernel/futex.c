@@ -162,13 +162,28 @@ int futex_wake_addr(u32 __user *uaddr, unsigned int nr)
 
 /* ---- Waiting ---- */
 
+/* Real-time tasks are woken first, by priority; others in the order in which they came. => b->lock held */
+static void insert(struct bucket *b, struct futex_waiter *w)
+{
+	struct list_head *at = &b->waiters;
+	struct futex_waiter *other;
+
+	if (unlikely(w->task->rt_priority)) {
+		list_for_each_entry(other, &b->waiters, node)
+			if (other->task->rt_priority < w->task->rt_priority)
+				break;
+		at = &other->node;
+	}
+	list_add_tail(&w->node, at);
+}
+
 static void enqueue(struct futex_waiter *w)
 {
 	struct bucket *b = bucket_of(&w->key);
 
 	w->bucket = b;
 	spin_lock(&b->lock);
-	list_add_tail(&w->node, &b->waiters);
+	insert(b, w);
 	spin_unlock(&b->lock);
 }
 
@@ -294,7 +309,8 @@ static int requeue(const struct futex_key *from, const struct futex_key *to, uns
 			w->key.object = to->object;
 			w->key.offset = to->offset;
 			WRITE_ONCE(w->bucket, b);
-			list_move_tail(&w->node, &b->waiters);
+			list_del(&w->node);
+			insert(b, w);
 			moved++;
 		} else {
 			break;
