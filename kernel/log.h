@@ -18,6 +18,7 @@ struct log_entry {
 int log_read(u64 *seq, struct log_entry *out, char *text, size_t size);
 void log_bounds(u64 *first, u64 *end);
 void log_text(enum log_level level, const char *text, size_t n);
+void log_wake_readers(void); /* from the tick: a message may come where nobody can be woken */
 void log_break_lock(void); /* panic: whoever held it will not go on */
 
 #endif

@@ -110,6 +110,16 @@ void printk(enum log_level level, const char *fmt, ...)
 	log_text(level, text, n);
 }
 
+void log_wake_readers(void)
+{
+	static u64 told; /* messages that readers know of */
+
+	if (likely(READ_ONCE(next_seq) == told))
+		return;
+	told = READ_ONCE(next_seq);
+	waitq_wake_all(&log_waiters);
+}
+
 void log_break_lock(void)
 {
 	log_lock.locked = 0;

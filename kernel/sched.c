@@ -22,6 +22,7 @@
  *
  * Linux differs: fair shares by virtual deadlines (EEVDF), scheduling classes and domains; one list does for us.
  */
+#include "kernel/log.h"
 #include "kernel/printk.h"
 #include "kernel/signal.h"
 #include "kernel/task.h"
@@ -487,6 +488,8 @@ void timer_tick(bool from_user)
 	u64 now = cpu_clock();
 
 	timer_run(now);
+	if (cpu_id() == 0)
+		log_wake_readers();
 	account_cpu(rq, t, from_user);
 	if (is_idle_task(rq, t))
 		return;
