@@ -245,20 +245,17 @@ void process_begin_exit(struct process *p, int code)
 
 /* ---- Sending. => sig_lock of the target held ---- */
 
-/* Pid 1 is protected from others (G5). */
-static bool shielded(const struct process *p, int sig, const siginfo_t *info)
+/* Pid 1 is protected from other processes (G5): also from what their exit makes the kernel send. */
+static bool shielded(const struct process *p)
 {
-	bool from_user = info && info->si_code <= 0;
-
-	(void)sig;
-	return p == init_process && from_user && current->process != p;
+	return p == init_process && current->process && current->process != p;
 }
 
-static bool ignored(struct process *p, struct task *t, int sig, const siginfo_t *info)
+static bool ignored(struct process *p, struct task *t, int sig)
 {
 	void (*handler)(int) = p->sighand->action[sig - 1].sa_handler;
 
-	if (handler == SIG_DFL && shielded(p, sig, info))
+	if (handler == SIG_DFL && shielded(p))
 		return true;
 	if ((t ? t : p->leader)->blocked & SIG_BIT(sig))
 		return false;
@@ -368,10 +365,10 @@ static int send(struct process *p, struct task *only, int sig, const siginfo_t *
 	assert_spin_held(&p->sig_lock);
 	if (!p->sighand || (only && only->exited))
 		return 0;
-	if (sig == SIGKILL && shielded(p, sig, info))
+	if ((SIG_BIT(sig) & SIG_UNBLOCKABLE) && shielded(p))
 		return 0;
 	stop_and_continue_rules(p, sig);
-	if (p->group_exit || ignored(p, only, sig, info))
+	if (p->group_exit || ignored(p, only, sig))
 		return 0;
 	if (sig < SIGRTMIN && (*pending & SIG_BIT(sig)))
 		return 0;
